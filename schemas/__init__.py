@@ -1,0 +1,1 @@
+"""What crosses a boundary: receipts, stock movements, rows, alerts, topics. Imports nothing of ours."""

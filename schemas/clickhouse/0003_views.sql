@@ -1,0 +1,100 @@
+-- The views that people query. Everything derived carries its epoch; the views add up the live ones.
+CREATE OR REPLACE VIEW live_epochs AS
+SELECT epoch FROM (SELECT epoch, argMax(state, version) AS last FROM epochs GROUP BY epoch) WHERE last = 'live';
+
+-- A late receipt counts if the ledger knows no message of its id at a smaller offset of its partition and epoch.
+-- It must know the late one itself: until then the ledger has not read that far, and nothing can be said.
+CREATE OR REPLACE VIEW late_counted AS
+SELECT *
+FROM late_lines FINAL
+WHERE epoch IN (SELECT epoch FROM live_epochs)
+  AND (store_id, transaction_id, reversal, epoch, partition, offset) IN
+(
+    SELECT store_id, transaction_id, reversal, epoch, partition, min(offset)
+    FROM receipts
+    WHERE (store_id, transaction_id) IN (SELECT store_id, transaction_id FROM late_lines)
+    GROUP BY store_id, transaction_id, reversal, epoch, partition
+);
+
+CREATE OR REPLACE VIEW sales_rows AS
+SELECT store_id, sku, toString(currency) AS currency, window_start, business_date, units, returned, revenue, discount, tax, receipts
+FROM sales_windows FINAL
+WHERE epoch IN (SELECT epoch FROM live_epochs)
+UNION ALL
+SELECT store_id, sku, toString(currency) AS currency, window_start, business_date, units, returned, revenue, discount, tax, receipts
+FROM late_counted;
+
+CREATE OR REPLACE VIEW sales AS
+SELECT store_id, sku, currency, window_start,
+       CAST(sum(r.units) AS Decimal(18, 5)) AS units,
+       CAST(sum(r.returned) AS Decimal(18, 5)) AS returned,
+       CAST(sum(r.revenue) AS Decimal(18, 4)) AS revenue,
+       CAST(sum(r.discount) AS Decimal(18, 4)) AS discount,
+       CAST(sum(r.tax) AS Decimal(18, 4)) AS tax,
+       CAST(sum(r.receipts) AS Int64) AS receipts
+FROM sales_rows AS r
+GROUP BY store_id, sku, currency, window_start;
+
+CREATE OR REPLACE VIEW sales_by_business_date AS
+SELECT store_id, sku, currency, business_date,
+       CAST(sum(r.units) AS Decimal(18, 5)) AS units,
+       CAST(sum(r.returned) AS Decimal(18, 5)) AS returned,
+       CAST(sum(r.revenue) AS Decimal(18, 4)) AS revenue,
+       CAST(sum(r.discount) AS Decimal(18, 4)) AS discount,
+       CAST(sum(r.tax) AS Decimal(18, 4)) AS tax,
+       CAST(sum(r.receipts) AS Int64) AS receipts
+FROM sales_rows AS r
+GROUP BY store_id, sku, currency, business_date;
+
+CREATE OR REPLACE VIEW sales_hourly AS
+SELECT store_id, sku, currency, toStartOfHour(r.window_start) AS window_start,
+       CAST(sum(r.units) AS Decimal(18, 5)) AS units,
+       CAST(sum(r.returned) AS Decimal(18, 5)) AS returned,
+       CAST(sum(r.revenue) AS Decimal(18, 4)) AS revenue,
+       CAST(sum(r.discount) AS Decimal(18, 4)) AS discount,
+       CAST(sum(r.tax) AS Decimal(18, 4)) AS tax,
+       CAST(sum(r.receipts) AS Int64) AS receipts
+FROM sales_rows AS r
+GROUP BY store_id, sku, currency, window_start;
+
+CREATE OR REPLACE VIEW sales_daily AS
+SELECT store_id, sku, currency, toDateTime(toStartOfDay(r.window_start), 'UTC') AS window_start,
+       CAST(sum(r.units) AS Decimal(18, 5)) AS units,
+       CAST(sum(r.returned) AS Decimal(18, 5)) AS returned,
+       CAST(sum(r.revenue) AS Decimal(18, 4)) AS revenue,
+       CAST(sum(r.discount) AS Decimal(18, 4)) AS discount,
+       CAST(sum(r.tax) AS Decimal(18, 4)) AS tax,
+       CAST(sum(r.receipts) AS Int64) AS receipts
+FROM sales_rows AS r
+GROUP BY store_id, sku, currency, window_start;
+
+CREATE OR REPLACE VIEW receipt_counts AS
+SELECT store_id, window_start, CAST(sum(r.receipts) AS Int64) AS receipts
+FROM
+(
+    SELECT store_id, window_start, receipts FROM store_windows FINAL WHERE epoch IN (SELECT epoch FROM live_epochs)
+    UNION ALL
+    SELECT store_id, window_start, store_receipts AS receipts FROM late_counted WHERE position = 1
+) AS r
+GROUP BY store_id, window_start;
+
+CREATE OR REPLACE VIEW partition_counts AS
+SELECT epoch, partition, toString(result) AS result, messages FROM partition_results FINAL;
+
+CREATE OR REPLACE VIEW receipts_once AS
+SELECT * FROM receipts FINAL
+WHERE epoch IN (SELECT epoch FROM live_epochs)
+  AND (store_id, transaction_id, reversal, epoch, partition, offset) IN
+(
+    SELECT store_id, transaction_id, reversal, epoch, partition, min(offset)
+    FROM receipts GROUP BY store_id, transaction_id, reversal, epoch, partition
+);
+
+CREATE OR REPLACE VIEW receipt_lines_once AS
+SELECT * FROM receipt_lines FINAL
+WHERE epoch IN (SELECT epoch FROM live_epochs)
+  AND (store_id, transaction_id, reversal, epoch, partition, offset) IN
+(
+    SELECT store_id, transaction_id, reversal, epoch, partition, min(offset)
+    FROM receipts GROUP BY store_id, transaction_id, reversal, epoch, partition
+);

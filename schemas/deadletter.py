@@ -1,0 +1,53 @@
+"""Messages of `pos.rejected`: the original key and bytes, and headers that say what was wrong and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+KEPT_BYTES = 64 * 1024
+LARGEST_VALUE = 1024 * 1024
+
+
+class DeadLetter(NamedTuple):
+    """A refused record. `value` is None where the original holds a card number.
+
+    `topic`, `partition` and `offset` are those of the original record; `path` is the JSON path at fault.
+    """
+
+    key: bytes | None
+    value: bytes | None
+    reason: str
+    path: str
+    topic: str
+    partition: int
+    offset: int
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """Kafka headers, as the contract names them."""
+        return [
+            ("reason", self.reason.encode()),
+            ("path", self.path.encode()),
+            ("topic", self.topic.encode()),
+            ("partition", str(self.partition).encode()),
+            ("offset", str(self.offset).encode()),
+        ]
+
+
+def kept(value: bytes | None) -> bytes | None:
+    """What of the original is kept: all of it up to 1 MiB, the first 64 KiB of what is larger."""
+    return value if value is None or len(value) <= LARGEST_VALUE else value[:KEPT_BYTES]
+
+
+def read(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> DeadLetter:
+    """Read a record of `pos.rejected` back; raises KeyError where a header is missing."""
+    found = {name: text.decode("utf-8", "replace") for name, text in headers}
+    return DeadLetter(
+        key,
+        value,
+        found["reason"],
+        found["path"],
+        found["topic"],
+        int(found["partition"]),
+        int(found["offset"]),
+    )

@@ -1,0 +1,66 @@
+"""Every topic: its name, who may write how large a message, how long it is kept. Declared once, here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+KIB = 1024
+MIB = 1024 * KIB
+DAY_MS = 24 * 60 * 60 * 1000
+
+RECEIPTS = "pos.receipts"
+STOCK = "stock.movements"
+WINDOWS = "sales.windows"
+FEED = "restock.feed"
+ALERTS = "restock.alerts"
+DELIVERIES = "webhook.deliveries"
+EPOCHS = "tillstream.epochs"
+LATE = "pos.late"
+REJECTED = "pos.rejected"
+
+FIRST_EPOCH = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic as `migrate` creates it. `config` holds Kafka's own names and values."""
+
+    name: str
+    partitions: int
+    config: dict[str, str] = field(default_factory=dict)
+
+
+def group_id(prefix: str, epoch: int, role: str = "worker") -> str:
+    """Consumer group of a role in an epoch; the worker's is also the Faust app id."""
+    return f"{prefix}tillstream-{role}-e{epoch}"
+
+
+def changelog_topic(prefix: str, epoch: int) -> str:
+    """Changelog of the worker's state table, by the name that Faust gives it."""
+    return f"{group_id(prefix, epoch)}-state-changelog"
+
+
+def all_topics(prefix: str, partitions: int, retention_ms: int, epoch: int = FIRST_EPOCH) -> list[TopicSpec]:
+    """Every topic of one installation. `retention_ms` -1 keeps the inputs for ever."""
+    size = {"max.message.bytes": str(4 * MIB)}
+
+    def kept(ms: int) -> dict[str, str]:
+        return {"retention.ms": str(ms), **size}
+
+    inputs = kept(retention_ms)
+    return [
+        TopicSpec(prefix + RECEIPTS, partitions, {**inputs, "message.timestamp.type": "LogAppendTime"}),
+        TopicSpec(prefix + STOCK, partitions, inputs),
+        TopicSpec(prefix + WINDOWS, partitions, kept(30 * DAY_MS)),
+        TopicSpec(prefix + FEED, partitions, kept(-1)),
+        TopicSpec(prefix + ALERTS, partitions, kept(-1)),
+        TopicSpec(prefix + DELIVERIES, partitions, {"cleanup.policy": "compact", **size}),
+        TopicSpec(prefix + EPOCHS, 1, {"cleanup.policy": "compact", **size}),
+        TopicSpec(prefix + LATE, partitions, kept(30 * DAY_MS)),
+        TopicSpec(prefix + REJECTED, partitions, kept(30 * DAY_MS)),
+        TopicSpec(
+            changelog_topic(prefix, epoch),
+            partitions,
+            {"cleanup.policy": "compact", "max.message.bytes": str(16 * MIB)},
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""Read a topic, write it somewhere, then commit."""

@@ -1,0 +1,43 @@
+"""How to reach ClickHouse: from the settings to a clickhouse-connect client."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import OperationalError
+
+from schemas.errors import Unavailable
+from tillstream.settings import Settings
+
+# Defaults of these changed between versions; exactness relies on them, so they are pinned on every query.
+PINNED = {"async_insert": 0, "deduplicate_insert": "disable"}
+
+
+def client_options(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments for clickhouse_connect.get_client."""
+    url = urlsplit(settings.clickhouse_url.get_secret_value())
+    return {
+        "host": url.hostname or "127.0.0.1",
+        "port": url.port or (8443 if url.scheme == "https" else 8123),
+        "secure": url.scheme == "https",
+        "username": unquote(url.username) if url.username else "default",
+        "password": unquote(url.password) if url.password else "",
+        "database": settings.clickhouse_database,
+    }
+
+
+def connect(settings: Settings, *, database: str | None = None, **query_settings: Any) -> Client:
+    """Open a client; raises Unavailable when ClickHouse does not answer. `database=""` is the server's default."""
+    options = client_options(settings)
+    if database is not None:
+        options["database"] = database
+    try:
+        return clickhouse_connect.get_client(
+            **options, settings={**PINNED, **query_settings}, autogenerate_session_id=False
+        )
+    except OperationalError as fault:
+        where = f"{options['host']}:{options['port']}"
+        raise Unavailable("ClickHouse", f"{where}: {str(fault).splitlines()[0][:200]}") from None

@@ -1,0 +1,65 @@
+"""The command line. Each command lives in a module of `tillstream.commands` and is imported here by name."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import typer
+
+from schemas.errors import Refused, Stop, Unavailable
+from tillstream import __version__, console
+
+# In the order in which `tillstream --help` shows them. A module has `register(app: typer.Typer) -> None`.
+COMMANDS = ["demo", "up", "roles", "migrate", "replay", "reconcile", "check", "status", "sql", "rejected"]
+
+
+def _version(value: bool) -> None:
+    if value:
+        console.out.print(f"tillstream {__version__}")
+        raise typer.Exit
+
+
+def make_cli() -> typer.Typer:
+    """Build the command line from its modules."""
+    app = typer.Typer(
+        name="tillstream",
+        help="Real-time retail purchase tracking: what customers buy, where, as it happens.",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def _root(
+        version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    ) -> None:
+        del version
+
+    for name in COMMANDS:
+        importlib.import_module(f"tillstream.commands.{name}").register(app)
+    return app
+
+
+def main() -> None:
+    """Run a command; every error on purpose is a sentence and a hint, never a traceback."""
+    try:
+        make_cli()()
+    except Stop as stop:
+        console.fail(stop.sentence, stop.hint)
+        sys.exit(1)
+    except Refused as refused:
+        console.fail(str(refused), refused.hint)
+        sys.exit(1)
+    except Unavailable as away:
+        console.fail(str(away), "Is it running? `tillstream status` tells what answers.")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""What every command prints with: tables and pictures for people, JSON for programs.
+
+People's output goes to standard output, progress and notes to standard error, so that a pipe gets data only.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def progress() -> Progress:
+    """A progress bar on standard error: `with progress() as bar: task = bar.add_task("…", total=n)`."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=err,
+        transient=not err.is_terminal,
+    )
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Iterable[str] = ()) -> None:
+    """Print a table; the columns named in `right` hold figures and are set flush right."""
+    drawn = Table(title=title, title_justify="left")
+    figures = set(right)
+    for column in columns:
+        drawn.add_column(column, justify="right" if column in figures else "left")
+    for row in rows:
+        drawn.add_row(*("" if cell is None else str(cell) for cell in row))
+    out.print(drawn)
+
+
+def emit_json(value: Any) -> None:
+    """Print one JSON document; decimals as strings, times in RFC 3339."""
+    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date | Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def note(text: str) -> None:
+    """A sentence to the person who watches, on standard error."""
+    err.print(text)
+
+
+def fail(sentence: str, hint: str = "") -> None:
+    """An error and what mends it, on standard error."""
+    err.print(f"[bold red]error:[/] {_escaped(sentence)}")
+    if hint:
+        err.print(f"[bold]hint:[/] {_escaped(hint)}")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,1 @@
+"""Embedded servers: the broker, ClickHouse over chDB, demo data, the supervisor."""
