@@ -1,1 +1,137 @@
-"""Lands with the fold."""
+"""What a partition knows: its stores, their open windows, and how far the log has been folded.
+
+All of it is a function of the log up to `applied`, so that whoever folds the same log has the same state. It
+lives in memory, is dropped when the partition is revoked, and comes back from the changelog (streams.restore).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+import msgspec
+
+from streams.windows import Windows
+
+RESULTS = ("folded", "duplicate", "late", "rejected", "ignored")
+
+
+def receipt_hash(transaction_id: str, *, reversal: bool) -> int:
+    """Stable 64-bit hash of a receipt's id within its store (BLAKE2b, first 8 bytes, little-endian).
+
+    A post_void may bear its original's id, so whether it is a reversal is part of what is hashed.
+    """
+    text = b"r" + transaction_id.encode() if reversal else b"s" + transaction_id.encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+
+
+class Row(msgspec.Struct, array_like=True, gc=False):
+    """A row's running totals, in the order of schemas.window.Totals, as which it is encoded.
+
+    A struct that the garbage collector does not track, since millions of them live at once: lists of the same
+    figures made the collector take 40 % of the fold's time.
+    """
+
+    units: int
+    returned: int
+    revenue: int
+    discount: int
+    tax: int
+    receipts: int
+    version: int
+
+
+# currency -> business date -> SKU -> totals
+StateRows = dict[str, dict[str, dict[str, Row]]]
+
+
+class StoreWindow:
+    """Everything one store sold in one window.
+
+    `applied` is the largest offset folded into it, `ids` maps a receipt's hash to the offset it was folded at,
+    `rows` are the running totals; a row's version is the offset of its last change. `owners`
+    are those whose record of this window may stand in the changelog.
+    """
+
+    __slots__ = ("applied", "ids", "owners", "receipts", "rows", "start", "store_id")
+
+    def __init__(self, store_id: str, start: int) -> None:
+        self.store_id = store_id
+        self.start = start
+        self.applied = -1
+        self.receipts = 0
+        self.ids: dict[int, int] = {}
+        self.rows: StateRows = {}
+        self.owners: set[str] = set()
+
+
+class Store:
+    """One store's watermark and open windows.
+
+    `seen` maps the hash of each receipt that stands in an open window, folded at or before the partition's
+    `applied`, to its offset. `starts` is a heap of the open windows' starts, the oldest first.
+    """
+
+    __slots__ = ("seen", "starts", "watermark", "windows")
+
+    def __init__(self, watermark: int | None = None) -> None:
+        self.watermark = watermark
+        self.windows: dict[int, StoreWindow] = {}
+        self.starts: list[int] = []
+        self.seen: dict[int, int] = {}
+
+    def add(self, window: StoreWindow) -> None:
+        """Take up an open window."""
+        self.windows[window.start] = window
+        heappush(self.starts, window.start)
+
+    def advance(self, occurred_at: int, windows: Windows) -> list[StoreWindow]:
+        """Move the watermark up to a folded receipt's time; returns the windows that this closes."""
+        if self.watermark is not None and occurred_at <= self.watermark:
+            return []
+        self.watermark = occurred_at
+        starts = self.starts
+        if starts[0] > occurred_at - windows.width - windows.grace:
+            return []
+        closed = []
+        while starts and not windows.is_open(starts[0], occurred_at):
+            window = self.windows.pop(heappop(starts))
+            for receipt in window.ids:
+                self.seen.pop(receipt, None)
+            closed.append(window)
+        return closed
+
+
+@dataclass(slots=True)
+class Closed:
+    """Changelog keys of a closed window, and the offset whose fold closed it."""
+
+    window: StoreWindow
+    at: int
+
+
+@dataclass(slots=True)
+class PartitionState:
+    """The state of one partition under one owner.
+
+    `owner` is drawn at random at each assignment and is part of every changelog key, so that a zombie never
+    overwrites its successor's record. `ahead` holds offsets beyond `applied` that restored windows already
+    contain: a crash came between their record and the PartitionRecord, and they will be folded again.
+    `closed` are the windows whose changelog keys wait for their tombstones.
+    """
+
+    epoch: int
+    partition: int
+    owner: str
+    windows: Windows
+    applied: int = -1
+    fingerprint: int = 0
+    stores: dict[str, Store] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RESULTS, 0))
+    ahead: set[int] = field(default_factory=set)
+    closed: list[Closed] = field(default_factory=list)
+
+    def open_windows(self) -> int:
+        """How many windows of all its stores are open."""
+        return sum(len(store.windows) for store in self.stores.values())

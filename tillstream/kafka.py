@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterable
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.helpers import create_ssl_context
 
 from tillstream.settings import Settings
@@ -34,3 +36,25 @@ def ssl_context(settings: Settings) -> ssl.SSLContext | None:
         cafile=settings.kafka_ca_file, certfile=settings.kafka_cert_file, keyfile=settings.kafka_key_file
     )
     return context
+
+
+async def end_offsets(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    """The offset after the last record of each partition; takes over the consumer's assignment and positions.
+
+    The embedded broker's ListOffsets answers the base offset of the last batch plus one, which is short where a
+    batch holds several records. The high watermark of a fetch is right on every broker, so it is asked for.
+    """
+    wanted = list(partitions)
+    consumer.assign(wanted)
+    ends: dict[TopicPartition, int] = dict(await consumer.end_offsets(wanted))
+    for partition in wanted:
+        consumer.seek(partition, ends[partition])
+    missing = {partition for partition in wanted if ends[partition] > 0}
+    while missing:
+        await consumer.getmany(*missing, timeout_ms=100, max_records=1)
+        for partition in list(missing):
+            highwater = consumer.highwater(partition)
+            if highwater is not None:
+                ends[partition] = max(ends[partition], highwater)
+                missing.discard(partition)
+    return ends

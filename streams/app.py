@@ -1,0 +1,181 @@
+"""Wires the worker: the Faust app, its state table, its one agent. Nothing happens at import."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from schemas import topics
+from schemas.errors import Stop
+from streams.agents import Folding, PartitionTask
+from streams.flush import Role
+from streams.outlet import KafkaOutlet
+from streams.state import PartitionState
+from streams.tables import StateTable
+from streams.transport import ChunkConsumer, ChunkSchema, ChunkTransport
+from streams.windows import Windows
+
+log = logging.getLogger(__name__)
+
+RECORDS_PER_CHUNK = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """What a worker needs to know. Times in microseconds; `sasl` is (mechanism, user, password) or None."""
+
+    kafka_url: str
+    prefix: str
+    epoch: int
+    partitions: int
+    window_us: int
+    grace_us: int
+    max_skew_us: int
+    ssl_context: ssl.SSLContext | None = None
+    sasl: tuple[str, str, str] | None = None
+    data_dir: Path | None = None
+
+
+class WorkerApp(faust.App):
+    """A Faust app with chunked delivery, and a hook for the moment in which partitions are revoked."""
+
+    folding: Folding
+
+    def _new_transport(self) -> Any:
+        return ChunkTransport(self.conf.broker_consumer, self)
+
+    async def on_revoke(self) -> None:
+        """Give up folding without acking: the next owner folds it again."""
+        await self.folding.drop()
+
+
+def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) -> WorkerApp:
+    """Build a worker's app; `on_ready` is called each time that all assigned partitions are restored."""
+    app = WorkerApp(
+        topics.group_id(config.prefix, config.epoch),
+        broker=config.kafka_url.split(","),
+        broker_credentials=_credentials(config),
+        # A killed worker blocks its partitions for a session; a poll interval bounds the join.
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=2.0,
+        broker_rebalance_timeout=6.0,
+        broker_request_timeout=30.0,
+        broker_max_poll_interval=300.0,
+        broker_max_poll_records=RECORDS_PER_CHUNK,
+        broker_commit_interval=1.0,
+        broker_check_crcs=True,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=8 * 1024 * 1024,
+        producer_acks=-1,
+        # aiokafka's lz4 is level 9, 22 MB/s; its zstd is level 3, 158 MB/s, and smaller.
+        producer_compression_type="zstd",
+        producer_linger=0.0,
+        producer_max_batch_size=2 * 1024 * 1024,
+        producer_max_request_size=15 * 1024 * 1024,
+        stream_buffer_maxsize=16,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        store="memory://",
+        table_standby_replicas=0,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        autodiscover=False,
+        loghandlers=[],
+    )
+    windows = Windows(config.window_us, config.grace_us)
+    source = config.prefix + topics.RECEIPTS
+    # `key_type`/`value_type` stay unset: the chunk schema hands everything through.
+    table = app.tables.add(
+        StateTable(app, name="state", schema=ChunkSchema(), partitions=config.partitions, recovery_buffer_size=8)
+    )
+    roles: dict[Role, str] = {
+        "state": topics.changelog_topic(config.prefix, config.epoch),
+        "windows": config.prefix + topics.WINDOWS,
+        "late": config.prefix + topics.LATE,
+        "rejected": config.prefix + topics.REJECTED,
+    }
+    if table.changelog_topic_name != roles["state"]:
+        raise AssertionError(f"Faust names the changelog {table.changelog_topic_name}")
+    app.folding = Folding(app.crash)
+
+    def task(state: PartitionState) -> PartitionTask:
+        consumer: ChunkConsumer = app.consumer
+        tp = TP(source, state.partition)
+
+        async def seek(offset: int) -> int:
+            await consumer.seek(tp, offset)
+            return consumer.seeks(tp)
+
+        outlet = KafkaOutlet(app.producer._ensure_producer, roles)  # noqa: SLF001  # the batch interface is aiokafka's own
+        return PartitionTask(state, source, config.max_skew_us, outlet, lambda: consumer.accepted.get(tp, 0), seek)
+
+    def restored(states: list[PartitionState]) -> None:
+        app.folding.start([task(state) for state in states])
+        log.info("folding partitions %s", ", ".join(str(state.partition) for state in states) or "none yet")
+        on_ready()
+
+    table.setup(config.epoch, windows, restored)
+
+    @app.agent(app.topic(source, schema=ChunkSchema(), allow_empty=True), name="fold")
+    async def _fold(stream: Any) -> None:
+        async for event in stream.noack().events():
+            chunk, consumer = event.value, app.consumer
+
+            def ack(offset: int, event: Any = event, tp: TP = chunk.tp, consumer: Any = consumer) -> None:
+                event.ack()
+                consumer.done(tp, offset)
+
+            await app.folding.take(chunk, ack)
+
+    return app
+
+
+def _credentials(config: WorkerConfig) -> Any:
+    if config.sasl is not None:
+        mechanism, username, password = config.sasl
+        credentials = faust.SASLCredentials(
+            mechanism=mechanism, username=username, password=password, ssl_context=config.ssl_context
+        )
+        if config.ssl_context is None:
+            log.warning("SASL without TLS: the password crosses the network in the clear")
+        return credentials
+    return faust.SSLCredentials(config.ssl_context) if config.ssl_context is not None else None
+
+
+async def run_worker(config: WorkerConfig, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
+    """Run a worker until `stop` is set; raises Stop, or whatever else ended it, when it cannot go on."""
+    app = make_app(config, on_ready)
+    app.finalize()
+    # What is imported by now lives for ever; the state holds few objects that can be part of a cycle.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+    stopping = asyncio.create_task(stop.wait())
+    started = asyncio.create_task(app.start())
+    try:
+        await asyncio.wait({stopping, started}, return_when=asyncio.FIRST_COMPLETED)
+        if started.done():
+            started.result()
+        crashed = asyncio.create_task(app.wait_until_stopped())
+        await asyncio.wait({stopping, crashed}, return_when=asyncio.FIRST_COMPLETED)
+        crashed.cancel()
+    finally:
+        stopping.cancel()
+        await app.folding.drop()
+        if app.started:
+            await app.stop()
+        if not started.done():
+            started.cancel()
+    reason = app.crash_reason
+    if reason is not None:
+        raise reason if isinstance(reason, Stop) else Stop(f"The worker failed: {reason!r}", "Its log has the details.")

@@ -1,0 +1,107 @@
+"""Sends what a flush says through aiokafka, as whole batches, and waits until all of it is acknowledged.
+
+An outage makes it wait: a batch that fails is built and sent again, for ever. Sending a record twice is
+harmless, since every record is absolute. What no retry can mend (a topic that is missing, a message that is
+too large, rights that are missing) raises Stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
+
+from schemas.errors import Stop
+from streams.flush import Message, Role
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT = 5.0
+
+
+class KafkaOutlet:
+    """Sends through an AIOKafkaProducer to the topics of each role; one per partition task."""
+
+    def __init__(self, producer: Callable[[], Any], topics: Mapping[Role, str]) -> None:
+        self._producer = producer
+        self._topics = topics
+        self._sent: list[tuple[asyncio.Future[Any], str, int, list[Message]]] = []
+
+    async def send(self, role: Role, partition: int, messages: list[Message]) -> None:
+        """Hand messages over, in as few batches as they fit in."""
+        await self._send(self._topics[role], partition, messages)
+
+    async def _send(self, topic: str, partition: int, messages: list[Message]) -> None:
+        producer = self._producer()
+        at = 0
+        while at < len(messages):
+            builder = producer.create_batch()
+            begun = at
+            while at < len(messages):
+                key, value, headers = messages[at]
+                if builder.append(key=key, value=value, timestamp=None, headers=headers) is None:
+                    break
+                at += 1
+            if at == begun:
+                raise Stop(
+                    f"A message of {len(messages[at][1] or b'')} bytes for {topic} does not fit in a batch.",
+                    "Use a shorter TILLSTREAM_WINDOW.",
+                )
+            await self._send_batch(builder, topic, partition, messages[begun:at])
+
+    async def _send_batch(self, builder: Any, topic: str, partition: int, messages: list[Message]) -> None:
+        try:
+            future = await self._producer().send_batch(builder, topic, partition=partition)
+        except AssertionError:  # aiokafka's answer to a partition that the topic does not have
+            raise Stop(
+                f"Topic {topic} has no partition {partition}.", "Run `tillstream migrate`; it says what is wrong."
+            ) from None
+        except KafkaError as fault:
+            future = asyncio.get_running_loop().create_future()
+            future.set_exception(fault)
+        self._sent.append((future, topic, partition, messages))
+
+    async def acknowledged(self) -> None:
+        """Wait for every acknowledgement; send again what failed."""
+        attempt = 0
+        while self._sent:
+            sent, self._sent = self._sent, []
+            results = await asyncio.gather(*(future for future, *_ in sent), return_exceptions=True)
+            failed = [(result, *what[1:]) for result, what in zip(results, sent, strict=True) if _failed(result)]
+            if not failed:
+                return
+            fault = failed[0][0]
+            _raise_if_final(fault, failed[0][1])
+            attempt += 1
+            if attempt == 1:
+                log.warning("Kafka does not acknowledge (%s): waiting and sending again", type(fault).__name__)
+            await asyncio.sleep(random.uniform(0.1, min(LONGEST_WAIT, 0.2 * 2**attempt)))  # noqa: S311  # jitter
+            for _, topic, partition, messages in failed:
+                await self._send(topic, partition, messages)
+        if attempt:
+            log.warning("Kafka acknowledges again")
+
+
+def _failed(result: object) -> bool:
+    return isinstance(result, BaseException)
+
+
+def _raise_if_final(fault: object, topic: str) -> None:
+    if isinstance(fault, MessageSizeTooLargeError | RecordListTooLargeError):
+        raise Stop(
+            f"Kafka refuses a message to {topic} as too large.",
+            "Run `tillstream migrate`: it sets max.message.bytes as tillstream needs it.",
+        )
+    if isinstance(fault, TopicAuthorizationFailedError):
+        raise Stop(f"Kafka does not let this user write to {topic}.", "Grant it the right to write there.")
+    if not isinstance(fault, KafkaError):
+        raise fault if isinstance(fault, BaseException) else AssertionError(fault)

@@ -1,0 +1,97 @@
+"""The Faust table that holds the worker's state: one mapping per partition, restored from chunks.
+
+Faust assigns, reads the changelog back and calls; what stands in a record and which one holds is decided in
+streams.restore. Faust's recovery swallows errors and can lose a delivered event when a rebalance clears its
+queues, so the table checks that the chunks follow each other and reach the end; a hole stops the worker, and
+its next start reads everything again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from schemas.errors import Stop
+from streams.restore import Restore
+from streams.state import PartitionState
+from streams.transport import AFTER_SEEK, Chunk
+from streams.windows import Windows
+
+
+class StateTable(faust.Table):
+    """Restores each assigned partition's state and hands it to `on_restored`, all at once."""
+
+    def setup(self, epoch: int, windows: Windows, on_restored: Callable[[list[PartitionState]], None]) -> None:
+        """Say what to build, and who gets it once every assigned partition is restored."""
+        self._epoch = epoch
+        self._windows = windows
+        self._on_restored = on_restored
+        self._forget()
+
+    def _forget(self) -> None:
+        self._restores: dict[int, Restore] = defaultdict(Restore)
+        self._read: dict[int, int] = {}
+        self._fault: Exception | None = None
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Drop everything: state is restored anew at each assignment, also of partitions that stay."""
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+        self._forget()
+        self.app.tables.recovery.buffers.clear()
+        self.app.tables.recovery.active_offsets.clear()
+
+    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
+        """Take chunks of the changelog; an error is kept for on_recovery_completed, since Faust swallows it."""
+        try:
+            for event in batch:
+                self._take(event.value)
+        except Exception as fault:  # noqa: BLE001  # nothing may be lost here, whatever it is
+            self._fault = self._fault or fault
+
+    def _take(self, chunk: Chunk) -> None:
+        partition = chunk.tp.partition
+        expected = self._read.get(partition, AFTER_SEEK)
+        if chunk.follows != expected:
+            raise Stop(
+                f"The changelog of partition {partition} was not read whole: a part that ends at {chunk.last}"
+                f" follows {chunk.follows}, not {expected}.",
+                "Start the worker again.",
+            )
+        self._restores[partition].take((record.key, record.value) for record in chunk.records)
+        self._read[partition] = chunk.last
+
+    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
+        """Check that all was read, build the states, hand them over."""
+        await super().on_recovery_completed(active_tps, standby_tps)
+        try:
+            self._on_restored([self._restored(tp) for tp in sorted(active_tps)])
+        except Exception as fault:  # noqa: BLE001  # Faust would swallow it
+            await self.app.crash(fault)
+
+    def _restored(self, tp: TP) -> PartitionState:
+        if self._fault is not None:
+            raise self._fault
+        end = self.app.tables.recovery.active_highwaters[tp]
+        if self._read.get(tp.partition, -1) < end:
+            raise Stop(
+                f"The changelog of partition {tp.partition} was read up to {self._read.get(tp.partition, -1)},"
+                f" not to its end {end}.",
+                "Start the worker again.",
+            )
+        restore = self._restores.pop(tp.partition, None) or Restore()
+        record = restore.partition
+        if record is not None and (record.window, record.grace) != (self._windows.width, self._windows.grace):
+            raise Stop(
+                f"This epoch was begun with a window of {record.window // 1_000_000} s and a grace of"
+                f" {record.grace // 1_000_000} s.",
+                "Put TILLSTREAM_WINDOW and TILLSTREAM_GRACE back to these.",
+            )
+        # At random, so that no two owners of a partition ever share a changelog key.
+        return restore.finish(self._epoch, tp.partition, secrets.token_hex(6), self._windows)
