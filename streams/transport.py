@@ -100,6 +100,7 @@ class ChunkConsumer(driver.Consumer):
         """Set up the bookkeeping of chunks."""
         self._seeks: dict[TP, int] = defaultdict(int)
         self._read_offset = _Forgetful()
+        self._sought_offset: dict[TP, int] = {}
         self._follows: dict[TP, int] = {}
         self._next: dict[TP, int] = {}
         # Largest offset whose commit the broker accepted from this assignment.
@@ -127,9 +128,11 @@ class ChunkConsumer(driver.Consumer):
                 continue
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
-            # A seek while the fetch was under way: nobody can tell whether the records are from before it.
-            raced = seeks.get(tp, 0) != self._seeks[tp]
-            chunk = Chunk(tp, batch, UNKNOWN if raced else self._follows.get(tp, UNKNOWN), self._seeks[tp])
+            if seeks.get(tp, 0) != self._seeks[tp]:
+                # A seek while the fetch was under way: nobody can tell whether the records are from before it.
+                await self.seek(tp, self._sought_offset[tp])
+                continue
+            chunk = Chunk(tp, batch, self._follows.get(tp, UNKNOWN), self._seeks[tp])
             self._follows[tp] = chunk.last
             yield tp, self._chunk_message(chunk)
 
@@ -162,7 +165,8 @@ class ChunkConsumer(driver.Consumer):
         finally:
             self.not_waiting_next_records.set()
 
-    def _sought(self, tp: TP) -> None:
+    def _sought(self, tp: TP, offset: int) -> None:
+        self._sought_offset[tp] = offset
         self._seeks[tp] += 1
         self._follows[tp] = AFTER_SEEK
 
@@ -170,7 +174,7 @@ class ChunkConsumer(driver.Consumer):
         """Seek one partition; its next chunk is the first after a seek."""
         tp = TP(partition.topic, partition.partition)
         await super().seek(tp, offset)
-        self._sought(tp)
+        self._sought(tp, offset)
 
     def seeks(self, tp: TP) -> int:
         """How often a partition was sought."""
@@ -179,14 +183,15 @@ class ChunkConsumer(driver.Consumer):
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek several partitions, as recovery does."""
         await super().seek_wait(partitions)
-        for tp in partitions:
-            self._sought(TP(tp.topic, tp.partition))
+        for tp, offset in partitions.items():
+            self._sought(TP(tp.topic, tp.partition), offset)
 
     async def perform_seek(self) -> None:
         """Go back to the committed offsets, as Faust does after each rebalance."""
         await super().perform_seek()
         for tp in self.assignment():
-            self._sought(TP(tp.topic, tp.partition))
+            # Without a committed offset the consumer begins at the log's beginning.
+            self._sought(TP(tp.topic, tp.partition), self._committed_offset[tp] or 0)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Nothing: a chunk's offset is its last record's, the records before it are in it."""
