@@ -1,0 +1,63 @@
+# Everything here needs Python 3.11 or newer and make; the rest is fetched into .venv, once, and checked by hash.
+PYTHON ?= python3
+BIN = .venv/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile
+
+.DEFAULT_GOAL = help
+.PHONY: help demo test lint format bench faults lock clean
+
+help: ## list these targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/.installed ## real receipts through Kafka, Faust and ClickHouse on this machine, then the proof
+	@$(BIN)/tillstream demo $(ARGS)
+
+test: .venv/.installed ## all tests, on the embedded broker and the embedded ClickHouse
+	@$(PYTEST) $(ARGS)
+
+lint: .venv/.installed ## style, types, and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: .venv/.installed ## mend what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: .venv/.installed ## figures: see bench/
+	@found=; for script in bench/*.py; do \
+	  if [ -f "$$script" ]; then found=1; echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; fi; \
+	done; if [ -z "$$found" ]; then echo "There is no benchmark in bench/ yet."; fi
+
+faults: .venv/.installed ## the fault suite: processes killed and frozen, disks full, networks cut
+	@if [ -d tests/faults ]; then $(BIN)/python -m pytest tests/faults $(ARGS); else \
+	  echo "The fault suite is not written yet: it comes with the next release."; \
+	  echo "Crash tests of the fold and of whole processes run with make test."; \
+	fi
+
+lock: .venv/.installed ## requirements.lock anew from pyproject.toml: every platform, with hashes, no index addresses
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --custom-compile-command "make lock" pyproject.toml --group dev -o requirements.lock $(ARGS)
+	@touch .venv/.locked .venv/.installed
+	@$(PIP) install --require-hashes --no-deps -r requirements.lock
+
+clean: ## remove what the tools made, .venv too
+	@rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.locked: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "tillstream needs Python 3.11 or newer; '$(PYTHON)' is `$(PYTHON) -V 2>&1`."; \
+	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(BIN)/python -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@if [ -f $@ ]; then echo "requirements.lock has changed: fetching what is new."; else \
+	  echo "First run: fetching about 430 MB of packages into .venv (1 to 3 minutes, once)."; fi
+	@$(PIP) install --require-hashes --no-deps -r requirements.lock
+	@touch $@
+
+# The build tools stand in the lock file too, so that nothing is fetched here.
+.venv/.installed: .venv/.locked pyproject.toml
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
