@@ -74,7 +74,8 @@ FROM
 (
     SELECT store_id, window_start, receipts FROM store_windows FINAL WHERE epoch IN (SELECT epoch FROM live_epochs)
     UNION ALL
-    SELECT store_id, window_start, store_receipts AS receipts FROM late_counted WHERE position = 1
+    SELECT store_id, window_start, store_receipts AS receipts FROM late_counted
+    LIMIT 1 BY epoch, partition, offset
 ) AS r
 GROUP BY store_id, window_start;
 

@@ -1,0 +1,127 @@
+"""chDB behind a few threads, each with a connection of its own: sessions never mix, readers pass writers."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import chdb
+
+from tillstream.local.clickhouse.statement import Statement
+
+# Two threads double the throughput of inserts, four do not; the others are for readers.
+THREADS = 4
+_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+_CODE = re.compile(r"Code: (\d+)\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a statement gave: the bytes in `format`, and how many rows were read or written."""
+
+    body: bytes
+    format: str
+    summary: dict[str, str]
+
+
+class EngineError(Exception):
+    """ClickHouse's own error: `code` and its text, which begins with `Code: `."""
+
+    def __init__(self, text: str) -> None:
+        at = text.find("Code: ")
+        self.text = (text[at:] if at >= 0 else f"Code: 1002. DB::Exception: {text}").strip()
+        found = _CODE.match(self.text)
+        self.code = int(found[1]) if found else 1002
+        super().__init__(self.text)
+
+
+class Engine:
+    """Runs statements; one engine a process, one process a path."""
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self._path = str(path)
+        self._local = threading.local()
+        # The first connection opens the engine, and keeps it open.
+        self._first = self._connect()
+        self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="chdb")
+
+    def _connect(self) -> Any:
+        return chdb.connect(self._path)
+
+    def close(self) -> None:
+        """Finish what runs, then close the engine."""
+        self.pool.shutdown(wait=True)
+        self._first.close()
+
+    def _connection(self) -> Any:
+        if not hasattr(self._local, "connection"):
+            self._local.connection = self._connect()
+            self._local.database = "default"
+        return self._local.connection
+
+    def run(
+        self,
+        statement: Statement,
+        database: str,
+        output_format: str,
+        settings: Mapping[str, str],
+        parameters: Mapping[str, str],
+    ) -> Answer:
+        """Run one statement, in the calling thread; raises EngineError."""
+        connection = self._connection()
+        try:
+            if database != self._local.database:
+                connection.query("USE `" + database.replace("`", "\\`") + "`")
+                self._local.database = database
+            for name, value in settings.items():
+                connection.query(f"SET {_checked(name)} = {_quoted(value)}")
+            try:
+                if statement.input_format is not None:
+                    return _insert(connection, statement)
+                return _query(connection, statement, output_format, parameters)
+            finally:
+                for name in settings:
+                    connection.query(f"SET {name} = DEFAULT")
+        except (RuntimeError, chdb.ChdbError) as fault:
+            raise EngineError(str(fault)) from None
+
+
+def _insert(connection: Any, statement: Statement) -> Answer:
+    with connection.send_insert(statement.sql, statement.input_format) as inserter:
+        if len(statement.data):
+            inserter.append(bytes(statement.data))
+        result = inserter.finish()
+    written = {"written_rows": str(result.rows_written), "written_bytes": str(result.bytes_written)}
+    return Answer(b"", "TabSeparated", written)
+
+
+def _query(connection: Any, statement: Statement, output_format: str, parameters: Mapping[str, str]) -> Answer:
+    chosen = statement.output_format or output_format
+    result = connection.query(statement.sql, chosen, params=dict(parameters))
+    body = result.bytes() or b""
+    summary = {"read_rows": str(result.rows_read()), "read_bytes": str(result.bytes_read())}
+    return Answer(body, chosen, summary)
+
+
+def _checked(name: str) -> str:
+    if not _NAME.match(name):
+        raise EngineError(f"Code: 115. DB::Exception: Unknown setting '{name}'. (UNKNOWN_SETTING)")
+    return name
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def summary_header(answer: Answer) -> str:
+    """The value of X-ClickHouse-Summary."""
+    return json.dumps(
+        {"read_rows": "0", "read_bytes": "0", "written_rows": "0", "written_bytes": "0", **answer.summary}
+    )
