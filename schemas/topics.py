@@ -55,7 +55,7 @@ def all_topics(prefix: str, partitions: int, retention_ms: int, epoch: int = FIR
         TopicSpec(prefix + FEED, partitions, kept(-1)),
         TopicSpec(prefix + ALERTS, partitions, kept(-1)),
         TopicSpec(prefix + DELIVERIES, partitions, {"cleanup.policy": "compact", **size}),
-        TopicSpec(prefix + EPOCHS, 1, {"cleanup.policy": "compact", **size}),
+        TopicSpec(prefix + EPOCHS, 1, {"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime", **size}),
         TopicSpec(prefix + LATE, partitions, kept(30 * DAY_MS)),
         TopicSpec(prefix + REJECTED, partitions, kept(30 * DAY_MS)),
         TopicSpec(

@@ -1,10 +1,83 @@
-"""Placeholder until this command lands."""
+"""`tillstream up`: everything on this machine."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
+
+from schemas.errors import Stop
+from tillstream import console, logs
+from tillstream import settings as settings_module
+from tillstream.local.stack import ALL, Stack
+from tillstream.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 def register(app: typer.Typer) -> None:
-    """Nothing yet."""
-    del app
+    """Add the command."""
+
+    @app.command("up")
+    def up(
+        only: Annotated[
+            str, typer.Option("--only", metavar="PARTS", help="Which parts, separated by commas.")
+        ] = ",".join(ALL),
+        data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Folder for its files.")] = None,
+    ) -> None:
+        """Run everything on this machine: broker, ClickHouse, worker and sink. Prints `ready` when all of it serves.
+
+        The embedded broker keeps its log in memory: each start begins empty. With a Kafka of your own leave it out.
+        Parts started alone wait for what is missing and say so.
+
+        [bold]Examples[/]
+
+          tillstream up
+
+          tillstream up --only clickhouse,worker,sink
+
+          TILLSTREAM_KAFKA_URL=kafka://127.0.0.1:19092 tillstream up --data-dir ./data
+        """
+        logs.setup("up")
+        overrides = {"data_dir": data_dir.resolve()} if data_dir else {}
+        asyncio.run(run(settings_module.load(**overrides), chosen(only)))
+
+
+def chosen(only: str) -> tuple[str, ...]:
+    """The parts that `--only` names; raises Stop on one that is none."""
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    unknown = [name for name in names if name not in ALL]
+    if unknown or not names:
+        raise Stop(f"--only {only}: {unknown[0] if unknown else 'nothing'} is no part.", f"Parts are {', '.join(ALL)}.")
+    return tuple(part for part in ALL if part in names)
+
+
+async def run(settings: Settings, parts: tuple[str, ...]) -> None:
+    """Serve until SIGINT or SIGTERM; raises Stop when a part ends that cannot be started again."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked.set)
+    stack = Stack(settings, parts)
+    starting = asyncio.create_task(stack.start())
+    stopping = asyncio.create_task(asked.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            for sentence in starting.result().notes:
+                log.info(sentence)
+            console.out.print("ready")
+            ends: set[asyncio.Future[Any]] = {stopping, stack.failed}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if stack.failed.done():
+            raise Stop(stack.failed.result(), "Start it again: it begins empty.")
+        log.info("stopping")
+    finally:
+        starting.cancel()
+        stopping.cancel()
+        await asyncio.gather(starting, stopping, return_exceptions=True)
+        await stack.stop()

@@ -1,0 +1,81 @@
+"""Shared fixtures: the embedded broker and ClickHouse, one pair per xdist worker, and settings that use them.
+
+`broker` gives "127.0.0.1:port", `clickhouse` gives "http://127.0.0.1:port"; `settings` has a topic prefix and a
+database of its own, so that tests never meet; `migrated` are such settings after `tillstream migrate`;
+`environment` turns settings into what a subprocess of `tillstream` needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tillstream.local.broker import EmbeddedBroker
+from tillstream.local.launch import EmbeddedClickHouse, free_port
+from tillstream.settings import Settings
+from tillstream.waiting import wait_for_clickhouse, wait_for_kafka
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+START_SECONDS = 60
+TEST_PARTITIONS = 4
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory):
+    server = EmbeddedBroker("127.0.0.1", free_port(), tmp_path_factory.mktemp("broker") / "broker.log")
+    server.start()
+    try:
+        address = f"127.0.0.1:{server.port}"
+        asyncio.run(wait_for_kafka(Settings(kafka_url=f"kafka://{address}"), START_SECONDS))
+        yield address
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def clickhouse(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clickhouse")
+    server = EmbeddedClickHouse("127.0.0.1", free_port(), folder / "data", folder / "clickhouse.log")
+    server.start()
+    try:
+        base = f"http://127.0.0.1:{server.port}"
+        asyncio.run(wait_for_clickhouse(Settings(clickhouse_url=f"{base}/default"), START_SECONDS))
+        yield base
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def settings(broker, clickhouse, tmp_path):
+    mark = uuid.uuid4().hex[:10]
+    return Settings(
+        kafka_url=f"kafka://{broker}",
+        clickhouse_url=f"{clickhouse}/test_{mark}",
+        topic_prefix=f"t{mark}.",
+        partitions=TEST_PARTITIONS,
+        data_dir=tmp_path / "data",
+        metrics_bind="127.0.0.1:0",
+    )
+
+
+@pytest.fixture
+def migrated(settings):
+    from tillstream.migrate import migrate
+
+    asyncio.run(migrate(settings))
+    return settings
+
+
+@pytest.fixture
+def environment():
+    """Gives a function: the environment of a `tillstream` subprocess that runs with these settings."""
+    from tillstream.local.launch import settings_environment
+
+    def build(settings):
+        return {**os.environ, **settings_environment(settings), "PYTHONPATH": str(REPOSITORY)}
+
+    return build

@@ -1,0 +1,194 @@
+"""What `up` and `demo` run: the embedded servers and the roles, started in order, ready together, stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from schemas.errors import Stop
+from tillstream import ch, metrics_server, migrate
+from tillstream.groups import groups_of, wait_until_assigned
+from tillstream.local.broker import broker_argv
+from tillstream.local.launch import clickhouse_argv, require_free, require_loopback, settings_environment
+from tillstream.local.lock import FolderLock, own_part
+from tillstream.local.supervisor import Child, Supervisor
+from tillstream.migrate import MigrationReport
+from tillstream.settings import Settings
+from tillstream.waiting import wait_for_clickhouse, wait_for_kafka
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+SERVERS = ("broker", "clickhouse")
+ROLES = ("worker", "sink")
+ALL = (*SERVERS, *ROLES)
+STOP_ORDER = ["worker", "sink", "clickhouse", "broker"]
+# Seconds between SIGTERM and SIGKILL; their sum stays below the ten within which `up` has stopped.
+PATIENCE = {"worker": 4.0, "sink": 2.5, "clickhouse": 2.0, "broker": 0.5}
+EMBEDDED_START_SECONDS = 60.0
+
+
+class Stack:
+    """The chosen parts of tillstream on this machine.
+
+    `log_folder` None sends the roles' logs to standard error; the servers' go to files of the run in any case.
+    """
+
+    def __init__(self, settings: Settings, parts: tuple[str, ...] = ALL, log_folder: Path | None = None) -> None:
+        self.settings = settings
+        self.parts = parts
+        self.log_folder = log_folder
+        self.run_folder = settings.data_dir
+        self._locks: list[FolderLock] = []
+        self._supervisor = Supervisor()
+        self._stop_metrics: Callable[[], None] = lambda: None
+
+    @property
+    def failed(self) -> asyncio.Future[str]:
+        """Done, with the sentence to say, when a part ended that cannot be started again."""
+        return self._supervisor.failed
+
+    def pids(self) -> dict[str, int]:
+        """Process ids by part."""
+        return self._supervisor.pids()
+
+    async def start(self) -> MigrationReport:
+        """Start all parts and return once they serve; raises Stop where one cannot."""
+        self._take_folders()
+        self._check_addresses()
+        for part in SERVERS:
+            if part in self.parts:
+                await self._supervisor.start(self._child(part))
+        report = await self._while_alive(self._serve_and_migrate())
+        await self._start_roles(report.epoch)
+        return report
+
+    async def stop(self) -> None:
+        """Stop all parts within ten seconds; safe to call at any time after the constructor."""
+        await self._supervisor.stop(STOP_ORDER)
+        self._stop_metrics()
+        for lock in self._locks:
+            lock.release()
+
+    def _check_addresses(self) -> None:
+        for part, setting, host, port, example in self._addresses():
+            if part in self.parts:
+                require_loopback(part, host, setting)
+                require_free(f"the embedded {part}", host, port, setting, example)
+
+    def _addresses(self) -> list[tuple[str, str, str, int, str]]:
+        servers = self.settings.kafka_servers
+        if "broker" in self.parts and (len(servers) > 1 or self.settings.kafka_security != "PLAINTEXT"):
+            raise Stop(
+                "The embedded broker is one, without TLS and users.",
+                "Unset TILLSTREAM_KAFKA_SECURITY and name one address in TILLSTREAM_KAFKA_URL, or use "
+                "`tillstream up --only clickhouse,worker,sink` with your Kafka.",
+            )
+        host, _, port = servers[0].rpartition(":")
+        options = ch.client_options(self.settings)
+        database = self.settings.clickhouse_database
+        return [
+            ("broker", "TILLSTREAM_KAFKA_URL", host, int(port), "kafka://127.0.0.1:19092"),
+            (
+                "clickhouse",
+                "TILLSTREAM_CLICKHOUSE_URL",
+                options["host"],
+                options["port"],
+                f"http://127.0.0.1:18123/{database}",
+            ),
+        ]
+
+    def _take_folders(self) -> None:
+        """Lock what the parts need of the data folder, so that two of them never share a server's files.
+
+        Rows name offsets of a log; those of a log that is gone would be mixed up with the new one's. So a run with
+        a broker of its own has a folder of its own, and those of earlier runs are removed.
+        """
+        data = self.settings.data_dir
+        servers = [part for part in SERVERS if part in self.parts]
+        for part in servers:
+            lock = FolderLock(data / part)
+            self._locks.append(lock)
+            lock.acquire()
+        if not servers:
+            self._locks.append(own_part(data, "up"))
+        home = self._locks[0].folder
+        if "broker" in self.parts:
+            earlier = [folder for folder in home.iterdir() if folder.is_dir()]
+            for folder in earlier:
+                shutil.rmtree(folder, ignore_errors=True)
+            removed = "; what the last run had counted is removed" if earlier else ""
+            log.info("the embedded broker keeps its log in memory, so this run starts empty%s", removed)
+            home = home / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        self.run_folder = home
+        shutil.rmtree(self._metrics_folder, ignore_errors=True)
+        self._metrics_folder.mkdir(parents=True)
+
+    def _child(self, part: str) -> Child:
+        environment = {**os.environ, **settings_environment(self.settings), "PYTHONUNBUFFERED": "1"}
+        obituary = None
+        if part == "broker":
+            host, _, port = self.settings.kafka_servers[0].rpartition(":")
+            argv = broker_argv(host, int(port))
+            obituary = (
+                f"The embedded broker ended by itself, and its log, which was in memory, with it "
+                f"(what it said last is in {self._log('broker')}). Everything stops."
+            )
+        elif part == "clickhouse":
+            options = ch.client_options(self.settings)
+            argv = clickhouse_argv(options["host"], options["port"], self.run_folder / "rows")
+        else:
+            argv = [sys.executable, "-m", "tillstream", part]
+            environment[metrics_server.SHARED_FOLDER] = str(self._metrics_folder)
+            environment["TILLSTREAM_DATA_DIR"] = str(self.run_folder)
+        return Child(part, argv, environment, PATIENCE[part], self._log(part), obituary)
+
+    @property
+    def _metrics_folder(self) -> Path:
+        return self.run_folder / "metrics"
+
+    def _log(self, part: str) -> Path | None:
+        if part in SERVERS:
+            return (self.log_folder or self.run_folder) / f"{part}.log"
+        return self.log_folder / f"{part}.log" if self.log_folder else None
+
+    async def _serve_and_migrate(self) -> MigrationReport:
+        if self.parts in (("broker",), ("clickhouse",)):
+            return await self._serve_one()
+        # An embedded server that does not answer within a minute never will; another's may come up later.
+        await wait_for_kafka(self.settings, EMBEDDED_START_SECONDS if "broker" in self.parts else None)
+        await wait_for_clickhouse(self.settings, EMBEDDED_START_SECONDS if "clickhouse" in self.parts else None)
+        return await migrate.migrate(self.settings, None)
+
+    async def _serve_one(self) -> MigrationReport:
+        wait = wait_for_kafka if self.parts == ("broker",) else wait_for_clickhouse
+        await wait(self.settings, EMBEDDED_START_SECONDS)
+        return MigrationReport(notes=["Run `tillstream migrate` once Kafka and ClickHouse both serve."])
+
+    async def _start_roles(self, epoch: int) -> None:
+        roles = [part for part in ROLES if part in self.parts]
+        if not roles:
+            return
+        self._stop_metrics = metrics_server.serve_shared(self.settings, self._metrics_folder)
+        for role in roles:
+            await self._supervisor.start(self._child(role))
+        groups = [group for role in roles for group in groups_of(self.settings, role, epoch)]
+        await self._while_alive(wait_until_assigned(self.settings, groups))
+
+    async def _while_alive(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, or Stop as soon as a part ends that cannot be started again."""
+        task = asyncio.create_task(work)
+        ends: set[asyncio.Future[Any]] = {task, self.failed}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise Stop(self.failed.result())
