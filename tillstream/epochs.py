@@ -33,8 +33,7 @@ async def read_all(settings: Settings) -> dict[int, KnownEpoch]:
     consumer = AIOKafkaConsumer(**kafka.client_options(settings), enable_auto_commit=False)
     await consumer.start()
     try:
-        consumer.assign([part])
-        end = (await consumer.end_offsets([part]))[part]
+        end = (await kafka.end_offsets(consumer, [part]))[part]
         await consumer.seek_to_beginning(part)
         while await consumer.position(part) < end:
             for record in (await consumer.getmany(part, timeout_ms=1000)).get(part, []):

@@ -111,8 +111,9 @@ def _refuse_rows_of_another_log(settings: Settings) -> None:
     """A log without an epoch is new; rows that are there name offsets of another one and would be mixed up with it."""
     with ch.connect(settings, database="") as server:
         found = server.query(
-            "SELECT sum(total_rows) FROM system.tables WHERE database = {name:String} AND name IN {tables:Array(String)}",
-            parameters={"name": settings.clickhouse_database, "tables": ["sales_windows", "receipts", "late_lines"]},
+            "SELECT sum(total_rows) FROM system.tables WHERE database = {name:String} "
+            "AND name IN ('sales_windows', 'store_windows', 'receipts', 'late_lines')",
+            parameters={"name": settings.clickhouse_database},
         )
     if found.result_rows[0][0]:
         raise Stop(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -49,7 +50,12 @@ async def create_missing(client: AIOKafkaAdminClient, specs: Iterable[TopicSpec]
 
 async def _create(client: AIOKafkaAdminClient, specs: list[TopicSpec]) -> None:
     for replication in (REPLICATION_BY_BROKER, 1):
-        new = [NewTopic(spec.name, spec.partitions, replication, topic_configs=dict(spec.config)) for spec in specs]
+        # aiokafka takes the broker's default only with an (empty) assignment beside it.
+        assignment: dict[str, Any] = {"replica_assignments": {}} if replication == REPLICATION_BY_BROKER else {}
+        new = [
+            NewTopic(spec.name, spec.partitions, replication, topic_configs=dict(spec.config), **assignment)
+            for spec in specs
+        ]
         answer = await client.create_topics(new)
         errors = [(entry[0], entry[1], entry[2]) for entry in answer.topic_errors]
         faults = [(name, code, text) for name, code, text in errors if code not in (0, TOPIC_ALREADY_EXISTS)]

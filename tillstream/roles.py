@@ -1,0 +1,41 @@
+"""The composition root of the roles: from the settings to what `streams` and `sinks` take."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from streams.app import WorkerConfig
+from streams.app import run_worker as fold
+from tillstream import kafka
+from tillstream.local.lock import own_part
+from tillstream.settings import Settings
+
+
+async def run_worker(settings: Settings, epoch: int, stop: asyncio.Event) -> None:
+    """Fold receipts until `stop` is set; raises Stop."""
+    folder = own_part(settings.data_dir, "worker")
+    try:
+        await fold(worker_config(settings, epoch, folder.folder), stop)
+    finally:
+        folder.release()
+
+
+def worker_config(settings: Settings, epoch: int, folder: Path) -> WorkerConfig:
+    """The worker's part of the settings."""
+    sasl = None
+    if settings.kafka_security.startswith("SASL_"):
+        password = settings.kafka_sasl_password.get_secret_value()
+        sasl = (settings.kafka_sasl_mechanism, settings.kafka_sasl_username, password)
+    return WorkerConfig(
+        kafka_url=",".join(f"kafka://{server}" for server in settings.kafka_servers),
+        prefix=settings.topic_prefix,
+        epoch=epoch,
+        partitions=settings.partitions,
+        window_us=settings.window_us,
+        grace_us=settings.grace_us,
+        max_skew_us=settings.max_skew_us,
+        ssl_context=kafka.ssl_context(settings),
+        sasl=sasl,
+        data_dir=folder,
+    )
