@@ -4,6 +4,9 @@ BIN = .venv/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile
 
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-annotate --custom-compile-command "make lock" pyproject.toml
+
 .DEFAULT_GOAL = help
 .PHONY: help demo test lint format bench faults lock clean
 
@@ -37,11 +40,11 @@ faults: .venv/.installed ## the fault suite: processes killed and frozen, disks 
 	  echo "Crash tests of the fold and of whole processes run with make test."; \
 	fi
 
-lock: .venv/.installed ## requirements.lock anew from pyproject.toml: every platform, with hashes, no index addresses
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-annotate --custom-compile-command "make lock" pyproject.toml --group dev -o requirements.lock $(ARGS)
-	@touch .venv/.locked .venv/.installed
+lock: .venv/.installed ## both lock files anew from pyproject.toml: for every platform, with hashes
+	@$(COMPILE) --group dev -o requirements.lock $(ARGS)
+	@$(COMPILE) --group build --constraint requirements.lock -o deploy/requirements.lock
 	@$(PIP) install --require-hashes --no-deps -r requirements.lock
+	@touch .venv/.locked
 
 clean: ## remove what the tools made, .venv too
 	@rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -12,13 +12,17 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-LOCK = (ROOT / "requirements.lock").read_text("utf-8")
+LOCKS = ["requirements.lock", "deploy/requirements.lock"]
 
 
-def locked() -> dict[str, list[str]]:
-    """The versions of each package in the lock file, one for each environment marker."""
+def text(lock: str) -> str:
+    return (ROOT / lock).read_text("utf-8")
+
+
+def locked(lock: str = "requirements.lock") -> dict[str, list[str]]:
+    """The versions of each package in a lock file, one for each environment marker."""
     versions: dict[str, list[str]] = {}
-    for name, version in re.findall(r"^([a-z0-9][a-z0-9.-]*)==([^\s;]+)", LOCK, re.MULTILINE):
+    for name, version in re.findall(r"^([a-z0-9][a-z0-9.-]*)==([^\s;]+)", text(lock), re.MULTILINE):
         versions.setdefault(name, []).append(version)
     return versions
 
@@ -27,7 +31,12 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("line", PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"])
+def declared() -> list[str]:
+    groups = PROJECT["dependency-groups"]
+    return PROJECT["project"]["dependencies"] + groups["build"] + [x for x in groups["dev"] if isinstance(x, str)]
+
+
+@pytest.mark.parametrize("line", declared())
 def test_every_dependency_is_locked_at_a_version_that_it_allows(line):
     wanted = Requirement(line)
     versions = locked().get(normal(wanted.name), [])
@@ -41,17 +50,26 @@ def test_the_build_tools_are_locked_so_that_an_editable_install_fetches_nothing(
         assert name in locked()
 
 
-def test_the_lock_names_no_host_and_no_path():
+def test_the_image_installs_what_the_tests_ran_with():
+    everything, image = locked(), locked("deploy/requirements.lock")
+    assert {name: everything.get(name) for name in image} == image
+    for line in PROJECT["project"]["dependencies"]:
+        assert normal(Requirement(line).name) in image
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_names_no_host_and_no_path(lock):
     kept = re.compile(
         r"#.*|    --hash=sha256:[0-9a-f]{64}( \\)?|[a-z0-9.-]+==[^\s;]+( ; [a-zA-Z0-9_.'<>=! ()]+)?( \\)?"
     )
-    strange = [line for line in LOCK.splitlines() if line and not kept.fullmatch(line)]
+    strange = [line for line in text(lock).splitlines() if line and not kept.fullmatch(line)]
     assert strange == []
-    assert "//" not in LOCK
+    assert "//" not in text(lock)
 
 
-def test_every_locked_version_has_a_hash():
-    for found in re.finditer(r"^[a-z0-9][^\n]*==[^\n]*\n(?P<next>[^\n]*)", LOCK, re.MULTILINE):
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_locked_version_has_a_hash(lock):
+    for found in re.finditer(r"^[a-z0-9][^\n]*==[^\n]*\n(?P<next>[^\n]*)", text(lock), re.MULTILINE):
         assert found["next"].startswith("    --hash=sha256:")
 
 

@@ -1,0 +1,25 @@
+# One image for every role; the command names the role. It runs without root and writes only below its home.
+FROM python:3.11-slim AS build
+WORKDIR /src
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+RUN python -m venv /opt/tillstream
+COPY deploy/requirements.lock deploy/
+RUN /opt/tillstream/bin/pip install --require-hashes --no-deps -r deploy/requirements.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY schemas schemas
+COPY streams streams
+COPY sinks sinks
+COPY tillstream tillstream
+RUN /opt/tillstream/bin/pip install --no-deps --no-build-isolation .
+
+FROM python:3.11-slim
+RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/tillstream tillstream
+COPY --from=build /opt/tillstream /opt/tillstream
+ENV PATH=/opt/tillstream/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    TILLSTREAM_DATA_DIR=/var/lib/tillstream/data
+USER 10001
+# A tillstream.toml mounted here is read.
+WORKDIR /var/lib/tillstream
+ENTRYPOINT ["tillstream"]
+CMD ["--help"]
