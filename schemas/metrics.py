@@ -1,0 +1,55 @@
+"""Every metric, declared once: name, kind, meaning, labels. The roles make Prometheus objects of those they set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric as docs/metrics.md lists it. `combine` says how gauges of several processes become one figure."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+    combine: Literal["livemax", "livesum", "livemostrecent"] = "livemax"
+
+
+RECEIPTS = Metric(
+    "tillstream_receipts_total",
+    "counter",
+    "messages of pos.receipts by result: folded, duplicate, late, rejected, ignored, replayed; for rates only",
+    ("result",),
+)
+LINES = Metric("tillstream_lines_total", "counter", "lines of folded and late receipts")
+EVENT_LAG = Metric("tillstream_event_lag_seconds", "gauge", "now less the newest folded receipt's time")
+OPEN_WINDOWS = Metric("tillstream_open_windows", "gauge", "open windows of all stores", ("partition",), "livesum")
+FLUSH = Metric("tillstream_flush_seconds", "histogram", "from a chunk's arrival to its commit being allowed")
+LAG = Metric(
+    "tillstream_consumer_lag",
+    "gauge",
+    "records between the committed offset and the end",
+    ("group", "topic", "partition"),
+)
+ROWS = Metric("tillstream_clickhouse_rows_total", "counter", "rows inserted, repeats included", ("table",))
+INSERT = Metric("tillstream_clickhouse_insert_seconds", "histogram", "one insert into one table", ("table",))
+RETRIES = Metric("tillstream_sink_retries_total", "counter", "writes that failed and were tried again", ("sink",))
+SET_ASIDE = Metric(
+    "tillstream_sink_set_aside_total", "counter", "rows that ClickHouse refused for their data", ("sink",)
+)
+FRESHNESS = Metric(
+    "tillstream_freshness_seconds", "gauge", "from a receipt's publication to its row being readable, newest batch"
+)
+ALERTS = Metric("tillstream_alerts_total", "counter", "alerts raised and resolved (a later release)", ("rule", "state"))
+DELIVERIES = Metric(
+    "tillstream_webhook_deliveries_total", "counter", "webhook deliveries by result (a later release)", ("result",)
+)
+WEBHOOK = Metric("tillstream_webhook_seconds", "histogram", "one webhook delivery (a later release)")
+TILL_GAPS = Metric("tillstream_till_gaps_total", "counter", "gaps in tills' sequence numbers (a later release)")
+
+ALL = (
+    RECEIPTS, LINES, EVENT_LAG, OPEN_WINDOWS, FLUSH, LAG, ROWS, INSERT, RETRIES, SET_ASIDE, FRESHNESS,
+    ALERTS, DELIVERIES, WEBHOOK, TILL_GAPS,
+)  # fmt: skip

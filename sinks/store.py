@@ -1,0 +1,104 @@
+"""Writes rows into ClickHouse: waits while it is away, stands a bad row alone, stops at what no retry mends.
+
+Every row is absolute and carries its version or its offset, so writing one again changes nothing: whoever
+calls may repeat after a crash. No deduplication tokens: they lose acknowledged rows (see DESIGN.md).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, OperationalError
+
+from schemas.errors import Stop, Unavailable
+from sinks import metrics
+from sinks.batch import Batch, Rows, Source
+from sinks.rejected import set_aside
+
+log = logging.getLogger(__name__)
+
+# Refused one after another before it is taken for a bad deploy rather than for bad rows.
+MOST_SET_ASIDE = 1_000
+# ClickHouse's codes for what passes by itself: memory, too many parts or queries, timeouts, replicas, shutdown.
+_PASSING = {159, 160, 202, 203, 209, 210, 236, 241, 242, 243, 252, 279, 285, 319, 394, 425, 439, 473, 733, 745, 999}
+_MENDED_BY = {
+    60: "Run `tillstream migrate`.",
+    81: "Run `tillstream migrate`.",
+    16: "Run `tillstream migrate`.",
+    516: "Check user and password in TILLSTREAM_CLICKHOUSE_URL.",
+    497: "Grant the user INSERT on the database.",
+}
+# One insert may hold many months (a replay of years), and waits for nothing in the background.
+_SETTINGS = {"max_partitions_per_insert_block": 0, "async_insert": 0, "deduplicate_insert": "disable"}
+
+
+class ClickHouseStore:
+    """Writes batches through a clickhouse-connect client, made again after each failure."""
+
+    def __init__(self, sink: str, connect: Callable[[], Any]) -> None:
+        self._sink = sink
+        self._connect = connect
+        self._client: Any = None
+        self._consecutive = 0
+
+    def write(self, batch: Batch) -> None:
+        """Write all of a batch; raises Unavailable (nothing is lost by trying again) or Stop."""
+        refused = list(batch.unreadable)
+        for rows in batch.rows:
+            refused += self._insert(rows)
+        if not refused:
+            self._consecutive = 0
+            return
+        self._consecutive += len(refused)
+        metrics.set_aside.labels(self._sink).inc(len(refused))
+        log.warning("%s: %d rows set aside, the first because: %s", self._sink, len(refused), refused[0][1])
+        self._insert_table("rejected", set_aside(refused))
+        if self._consecutive >= MOST_SET_ASIDE:
+            raise Stop(
+                f"The {self._sink} sink set {self._consecutive} rows aside, no good batch between: {refused[0][1]}",
+                "This is no matter of single rows. Look into `tillstream rejected list`, then start it again.",
+            )
+
+    def _insert(self, rows: Rows) -> list[tuple[Source, str]]:
+        """Insert rows; those that ClickHouse refuses for their data come back, each with its reason."""
+        try:
+            self._insert_table(rows.table, rows.data)
+        except DatabaseError as fault:
+            if len(rows.sources) == 1:
+                return [(rows.sources[0], f"{rows.table}: {_first_line(fault)}")]
+            middle = len(rows.sources) // 2
+            first = Rows(rows.table, rows.data.slice(0, middle), rows.sources[:middle])
+            second = Rows(rows.table, rows.data.slice(middle), rows.sources[middle:])
+            return self._insert(first) + self._insert(second)
+        return []
+
+    def _insert_table(self, table: str, data: Any) -> None:
+        if not data.num_rows:
+            return
+        begun = time.monotonic()
+        try:
+            if self._client is None:
+                self._client = self._connect()
+            self._client.insert_arrow(table, data, settings=_SETTINGS)
+        except OperationalError as fault:
+            self._client = None
+            raise Unavailable("ClickHouse", _first_line(fault)) from None
+        except DatabaseError as fault:
+            code = getattr(fault, "code", None)
+            if code in _MENDED_BY:
+                raise Stop(f"ClickHouse refuses to write: {_first_line(fault)}", _MENDED_BY[code]) from None
+            if code is None or code in _PASSING:
+                raise Unavailable("ClickHouse", _first_line(fault)) from None
+            raise
+        except (ClickHouseError, OSError) as fault:
+            self._client = None
+            raise Unavailable("ClickHouse", _first_line(fault)) from None
+        metrics.insert_seconds.labels(table).observe(time.monotonic() - begun)
+        metrics.rows.labels(table).inc(data.num_rows)
+
+
+def _first_line(fault: BaseException) -> str:
+    return (str(fault).splitlines() or [type(fault).__name__])[0][:300]
