@@ -28,7 +28,9 @@ async def run_clickhouse_sink(
         prefix + topics.EPOCHS: epochs.prepare,
     }
     store = ClickHouseStore("clickhouse", make_client)
-    await run_sink("clickhouse", kafka_options, topics.group_id(prefix, epoch, "sink"), prepare, store, stop, on_ready)
+    await run_sink(
+        "clickhouse", kafka_options, topics.group_id(prefix, epoch, "clickhouse"), prepare, store, stop, on_ready
+    )
 
 
 async def run_ledger_sink(
