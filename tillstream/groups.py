@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from aiokafka.errors import KafkaError
+
 from schemas.topics import group_id
 from tillstream.settings import Settings
 from tillstream.waiting import admin
@@ -23,11 +25,23 @@ def groups_of(settings: Settings, role: str, epoch: int) -> list[str]:
 async def wait_until_assigned(settings: Settings, groups: list[str]) -> None:
     """Return once every group has members and the broker has given out its partitions."""
     waiting = set(groups)
-    async with admin(settings) as client:
-        while waiting:
-            for answer in await client.describe_consumer_groups(sorted(waiting)):
-                for group in answer.groups:
-                    if group[2] == STABLE and group[5]:
-                        waiting.discard(group[1])
-            if waiting:
-                await asyncio.sleep(POLL_SECONDS)  # the broker has no way to tell us of its own accord
+    while waiting:
+        for group in sorted(waiting):
+            if await _assigned(settings, group):
+                waiting.discard(group)
+        if waiting:
+            await asyncio.sleep(POLL_SECONDS)  # the broker has no way to tell us of its own accord
+
+
+async def _assigned(settings: Settings, name: str) -> bool:
+    """Whether the group is stable and has members.
+
+    The embedded broker's answer for a group that nobody has joined yet cannot be read, and ends the connection:
+    it is asked through a connection of its own, and that is a no.
+    """
+    try:
+        async with admin(settings) as client:
+            answers = await client.describe_consumer_groups([name])
+    except (KafkaError, ValueError):
+        return False
+    return any(group[2] == STABLE and group[5] for answer in answers for group in answer.groups)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
+from clickhouse_connect.driver.client import Client
+
+from schemas.errors import Stop
+from sinks.run import run_clickhouse_sink, run_ledger_sink
 from streams.app import WorkerConfig
 from streams.app import run_worker as fold
-from tillstream import kafka
+from tillstream import ch, kafka
 from tillstream.local.lock import own_part
 from tillstream.settings import Settings
 
@@ -19,6 +24,25 @@ async def run_worker(settings: Settings, epoch: int, stop: asyncio.Event) -> Non
         await fold(worker_config(settings, epoch, folder.folder), stop)
     finally:
         folder.release()
+
+
+async def run_sink(settings: Settings, epoch: int, stop: asyncio.Event) -> None:
+    """Write into ClickHouse until `stop` is set: rows and dead letters, and the ledger; raises Stop."""
+    options = kafka.client_options(settings)
+    prefix = settings.topic_prefix
+
+    def connect() -> Client:
+        return ch.connect(settings)
+
+    keep_lines = settings.keep_lines > timedelta(0)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(run_clickhouse_sink(options, connect, prefix, epoch, stop))
+            group.create_task(
+                run_ledger_sink(options, connect, prefix, epoch, settings.max_skew_us, stop, keep_lines=keep_lines)
+            )
+    except* Stop as stops:
+        raise stops.exceptions[0] from None
 
 
 def worker_config(settings: Settings, epoch: int, folder: Path) -> WorkerConfig:

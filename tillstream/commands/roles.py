@@ -42,6 +42,22 @@ def register(app: typer.Typer) -> None:
 
         _run("worker", run_worker)
 
+    @app.command("sink")
+    def sink() -> None:
+        """Run one sink: writes totals, late lines, dead letters and the ledger of receipts into ClickHouse.
+
+        Waits for Kafka and ClickHouse, however long they are away; nothing is lost by it.
+
+        [bold]Examples[/]
+
+          tillstream sink
+
+          TILLSTREAM_CLICKHOUSE_URL=http://127.0.0.1:8123/tillstream tillstream sink
+        """
+        from tillstream.roles import run_sink
+
+        _run("sink", run_sink, clickhouse=True)
+
 
 def _run(name: str, role: Role, *, clickhouse: bool = False) -> None:
     logs.setup(name)
