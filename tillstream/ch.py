@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -40,4 +41,11 @@ def connect(settings: Settings, *, database: str | None = None, **query_settings
         )
     except OperationalError as fault:
         where = f"{options['host']}:{options['port']}"
-        raise Unavailable("ClickHouse", f"{where}: {str(fault).splitlines()[0][:200]}") from None
+        raise Unavailable("ClickHouse", f"{where}: {_reason(fault)}") from None
+
+
+def _reason(fault: OperationalError) -> str:
+    """The system's own words where there are some: the client wraps them in pools, retries and a new id each time."""
+    text = str(fault)
+    system = re.search(r"\[Errno -?\d+\] ([^\[\]()'\"]+)", text)
+    return system[1].strip().lower() if system else (text.splitlines() or ["no reason given"])[0][:200]

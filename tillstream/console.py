@@ -24,21 +24,27 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from tillstream.plain_progress import PlainProgress
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
 def progress() -> Progress:
-    """A progress bar on standard error: `with progress() as bar: task = bar.add_task("…", total=n)`."""
+    """A progress bar on standard error: `with progress() as bar: task = bar.add_task("…", total=n, rate="")`.
+
+    Where that is no terminal, plain lines now and then.
+    """
+    if not err.is_terminal:
+        return PlainProgress(err)
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=20),  # so that the figures after it fit into 80 columns
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
         console=err,
-        transient=not err.is_terminal,
     )
 
 
@@ -73,7 +79,7 @@ def _plain(value: Any) -> Any:
 
 def note(text: str) -> None:
     """A sentence to the person who watches, on standard error."""
-    err.print(text)
+    err.print(text, soft_wrap=not err.is_terminal)
 
 
 def fail(sentence: str, hint: str = "") -> None:

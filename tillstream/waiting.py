@@ -91,8 +91,7 @@ def _ask_clickhouse(settings: Settings) -> None:
     try:
         ch.connect(settings, database="").close()
     except Unavailable as away:
-        reason = "connection refused" if "refused" in away.reason.lower() else away.reason
-        raise Unavailable(f"ClickHouse at {where}", reason) from None
+        raise Unavailable(f"ClickHouse at {where}", away.reason.removeprefix(f"{where}: ")) from None
     except DatabaseError as fault:
         if "AUTHENTICATION_FAILED" in str(fault) or "code 516" in str(fault):
             raise Stop(

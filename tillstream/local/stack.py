@@ -27,11 +27,13 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 SERVERS = ("broker", "clickhouse")
+NAMES = {"broker": "broker", "clickhouse": "ClickHouse"}
 ROLES = ("worker", "sink")
 ALL = (*SERVERS, *ROLES)
 STOP_ORDER = ["worker", "sink", "clickhouse", "broker"]
 # Seconds between SIGTERM and SIGKILL; their sum stays below the ten within which `up` has stopped.
-PATIENCE = {"worker": 4.0, "sink": 2.5, "clickhouse": 2.0, "broker": 0.5}
+# The broker's log is in memory: it has nothing to put in order, and a full one takes seconds to stop by itself.
+PATIENCE = {"worker": 4.0, "sink": 2.5, "clickhouse": 2.0, "broker": 0.0}
 EMBEDDED_START_SECONDS = 60.0
 
 
@@ -39,12 +41,20 @@ class Stack:
     """The chosen parts of tillstream on this machine.
 
     `log_folder` None sends the roles' logs to standard error; the servers' go to files of the run in any case.
+    `say` is told in a sentence what is being started.
     """
 
-    def __init__(self, settings: Settings, parts: tuple[str, ...] = ALL, log_folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        parts: tuple[str, ...] = ALL,
+        log_folder: Path | None = None,
+        say: Callable[[str], None] = log.info,
+    ) -> None:
         self.settings = settings
         self.parts = parts
         self.log_folder = log_folder
+        self._say = say
         self.run_folder = settings.data_dir
         self._locks: list[FolderLock] = []
         self._supervisor = Supervisor()
@@ -61,14 +71,33 @@ class Stack:
 
     async def start(self) -> MigrationReport:
         """Start all parts and return once they serve; raises Stop where one cannot."""
+        report = await self.start_servers()
+        await self.start_roles(report.epoch)
+        return report
+
+    async def start_servers(self) -> MigrationReport:
+        """Start the servers and migrate; afterwards receipts can be published, though nobody counts them yet."""
         self._take_folders()
         self._check_addresses()
-        for part in SERVERS:
+        if any(part in self.parts for part in ROLES):
+            # Before anything else runs, so that a busy address is said at once.
+            self._stop_metrics = metrics_server.serve_shared(self.settings, self._metrics_folder)
+        for part, where in self._where():
             if part in self.parts:
+                self._say(f"starting the embedded {NAMES[part]} at {where}")
                 await self._supervisor.start(self._child(part))
-        report = await self._while_alive(self._serve_and_migrate())
-        await self._start_roles(report.epoch)
-        return report
+        return await self.while_alive(self._serve_and_migrate())
+
+    async def start_roles(self, epoch: int) -> None:
+        """Start worker and sink, as far as they were chosen, and return once they have their partitions."""
+        roles = [part for part in ROLES if part in self.parts]
+        if not roles:
+            return
+        self._say(f"starting {' and '.join(roles)}, which join their groups")
+        for role in roles:
+            await self._supervisor.start(self._child(role))
+        groups = [group for role in roles for group in groups_of(self.settings, role, epoch)]
+        await self.while_alive(wait_until_assigned(self.settings, groups))
 
     async def stop(self) -> None:
         """Stop all parts within ten seconds; safe to call at any time after the constructor."""
@@ -77,11 +106,16 @@ class Stack:
         for lock in self._locks:
             lock.release()
 
+    def _where(self) -> list[tuple[str, str]]:
+        """Address of each server, by part."""
+        options = ch.client_options(self.settings)
+        return [("broker", self.settings.kafka_servers[0]), ("clickhouse", f"{options['host']}:{options['port']}")]
+
     def _check_addresses(self) -> None:
         for part, setting, host, port, example in self._addresses():
             if part in self.parts:
-                require_loopback(part, host, setting)
-                require_free(f"the embedded {part}", host, port, setting, example)
+                require_loopback(NAMES[part], host, setting)
+                require_free(f"the embedded {NAMES[part]}", host, port, setting, example)
 
     def _addresses(self) -> list[tuple[str, str, str, int, str]]:
         servers = self.settings.kafka_servers
@@ -172,23 +206,15 @@ class Stack:
         await wait(self.settings, EMBEDDED_START_SECONDS)
         return MigrationReport(notes=["Run `tillstream migrate` once Kafka and ClickHouse both serve."])
 
-    async def _start_roles(self, epoch: int) -> None:
-        roles = [part for part in ROLES if part in self.parts]
-        if not roles:
-            return
-        self._stop_metrics = metrics_server.serve_shared(self.settings, self._metrics_folder)
-        for role in roles:
-            await self._supervisor.start(self._child(role))
-        groups = [group for role in roles for group in groups_of(self.settings, role, epoch)]
-        await self._while_alive(wait_until_assigned(self.settings, groups))
-
-    async def _while_alive(self, work: Coroutine[Any, Any, T]) -> T:
+    async def while_alive(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of `work`, or Stop as soon as a part ends that cannot be started again."""
         task = asyncio.create_task(work)
         ends: set[asyncio.Future[Any]] = {task, self.failed}
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise Stop(self.failed.result())
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise Stop(self.failed.result())
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)

@@ -31,7 +31,7 @@ class Child:
 
     `log` None sends its output to this process's standard error. `obituary`, where given, is the sentence that
     ends everything when this child ends by itself; without it the child is started again. `patience` is how many
-    seconds it has between SIGTERM and SIGKILL.
+    seconds it has between SIGTERM and SIGKILL; 0 kills at once one that has nothing to put in order.
     """
 
     name: str
@@ -76,12 +76,13 @@ class Supervisor:
         process = self._processes[name]
         if process.returncode is not None:
             return
-        _signal(process, signal.SIGTERM)
+        patience = self._children[name].patience
+        _signal(process, signal.SIGTERM if patience else signal.SIGKILL)
         try:
-            async with asyncio.timeout(self._children[name].patience):
+            async with asyncio.timeout(patience or None):
                 await process.wait()
         except TimeoutError:
-            log.warning("%s did not stop within %.0f s and is killed", name, self._children[name].patience)
+            log.warning("%s did not stop within %.1f s and is killed", name, patience)
             _signal(process, signal.SIGKILL)
             await process.wait()
 
