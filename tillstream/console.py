@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -80,6 +81,14 @@ def _plain(value: Any) -> Any:
 def note(text: str) -> None:
     """A sentence to the person who watches, on standard error."""
     err.print(text, soft_wrap=not err.is_terminal)
+
+
+def busy(text: str) -> AbstractContextManager[Any]:
+    """A spinner and a sentence while something works whose end nobody knows; the sentence alone without a terminal."""
+    if err.is_terminal:
+        return err.status(text)
+    note(text)
+    return nullcontext()
 
 
 def fail(sentence: str, hint: str = "") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -45,12 +45,12 @@ class Outcome:
         self.phases[name] = time.monotonic() - begun
 
 
-async def run(stack: Stack, limit: int | None, say: Callable[[str], None]) -> Outcome:
+async def run(stack: Stack, limit: int | None) -> Outcome:
     """Start the stack, send `limit` receipts through it (None: all) and prove it; the stack runs on. Raises Stop."""
     outcome = Outcome()
-    with outcome.phase("start"):
+    with outcome.phase("servers"), console.busy("the servers start"):
         report = await stack.start_servers()
-        say("loading the names of the products")
+    with outcome.phase("roles"), console.busy("products are loaded, worker and sink join their groups"):
         async with asyncio.TaskGroup() as group:
             group.create_task(stack.start_roles(report.epoch))
             group.create_task(asyncio.to_thread(_load_products, stack))
@@ -60,8 +60,7 @@ async def run(stack: Stack, limit: int | None, say: Callable[[str], None]) -> Ou
             await stack.while_alive(_count(stack, client, limit, outcome))
         with outcome.phase("reconcile"):
             await stack.while_alive(_reconcile(stack, outcome))
-        with outcome.phase("look"):
-            say("looking for what moved most")
+        with outcome.phase("look"), console.busy("looking for what moved most"):
             outcome.figures = await stack.while_alive(asyncio.to_thread(figures.read, client))
         outcome.memory = memory.resident(stack.pids())
     finally:

@@ -46,7 +46,7 @@ class Session:
         return code
 
     async def _until(self, asked: asyncio.Event, stack: Stack) -> int:
-        work = asyncio.create_task(run(stack, self._limit, console.note))
+        work = asyncio.create_task(run(stack, self._limit))
         stop = asyncio.create_task(asked.wait())
         try:
             await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
