@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from schemas.receipt import MAX_BYTES
+from schemas.strict import holds_secret
+
 KEPT_BYTES = 64 * 1024
-LARGEST_VALUE = 1024 * 1024
 
 
 class DeadLetter(NamedTuple):
@@ -35,8 +37,13 @@ class DeadLetter(NamedTuple):
 
 
 def kept(value: bytes | None) -> bytes | None:
-    """What of the original is kept: all of it up to 1 MiB, the first 64 KiB of what is larger."""
-    return value if value is None or len(value) <= LARGEST_VALUE else value[:KEPT_BYTES]
+    """What of the original is kept: all of it up to 1 MiB, the first 64 KiB of what is larger.
+
+    Nothing where it holds a payment card number, whatever it was refused for.
+    """
+    if value is None or holds_secret(value):
+        return None
+    return value if len(value) <= MAX_BYTES else value[:KEPT_BYTES]
 
 
 def read(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> DeadLetter:

@@ -17,7 +17,7 @@ class Refused(TillstreamError):
     """An input that cannot be counted.
 
     `path` is the JSON path of the field at fault (`$` for the whole, `$.lines[2].amount`), `reason` is one
-    sentence without the offending value where that value may be secret, `hint` says what to send instead.
+    sentence that never repeats the offending value (it may be a secret), `hint` says what to send instead.
     """
 
     def __init__(self, path: str, reason: str, hint: str = "") -> None:

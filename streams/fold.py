@@ -239,6 +239,5 @@ def _late(state: PartitionState, store: Store, receipt: Receipt, offset: int, st
 
 
 def _dead_letter(record: LogRecord, refused: Refused, topic: str, partition: int) -> DeadLetter:
-    secret = getattr(refused, "secret", False)
-    value = None if secret else kept(record.value)
-    return DeadLetter(record.key, value, refused.reason, refused.path, topic, partition, record.offset)
+    key, value = kept(record.key), kept(record.value)
+    return DeadLetter(key, value, refused.reason, refused.path, topic, partition, record.offset)

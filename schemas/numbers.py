@@ -1,0 +1,76 @@
+r"""Decimals of a receipt to integers, exactly: no float, and no Decimal object a value.
+
+The form is `\d{1,12}(\.\d+)?`, as a string or a JSON number: no sign, no exponent, no more places than allowed, even
+zeros. What a till sends repeats (prices, quantities of 1), so each text is parsed once and remembered; the memory is
+bounded: of each kind 50,000 texts of at most 18 characters, and those of one receipt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from schemas.window import MONEY_SCALE, QUANTITY_SCALE
+
+_FORM = re.compile(r"([0-9]{1,12})(?:\.([0-9]+))?")
+_REMEMBERED = 50_000
+
+
+class NumberFault(ValueError):
+    """Why a text is no such number; the reason never repeats the text."""
+
+
+class Scale(NamedTuple):
+    """A kind of number: how many places it may have, and what it must stay below."""
+
+    name: str
+    places: int
+    below: int
+
+    def parse(self, text: str) -> int:
+        """The number in units of its last place; raises NumberFault."""
+        found = _FORM.fullmatch(text)
+        if found is None:
+            raise NumberFault("must be a number such as 12 or 12.50: digits, no sign, no exponent")
+        whole, rest = found[1], found[2] or ""
+        if len(rest) > self.places:
+            raise NumberFault(f"has more than {self.places} decimal places")
+        if int(whole) >= self.below:
+            raise NumberFault(f"must be below {self.below:,}")
+        return int(whole + rest.ljust(self.places, "0"))
+
+
+QUANTITY = Scale("quantity", QUANTITY_SCALE, 10**6)
+MONEY = Scale("money", MONEY_SCALE, 10**9)
+
+
+class Known(dict[Any, int]):
+    """Texts (or JSON tokens) that were parsed before; None, an absent field, is 0.
+
+    A plain lookup raises KeyError on what is not known yet: `learn` it, then look it up again.
+    """
+
+    def __init__(self, scale: Scale) -> None:
+        super().__init__({None: 0})
+        self._scale = scale
+
+    def learn(self, texts: Iterable[str | None]) -> None:
+        """Parse texts; raises NumberFault."""
+        self._make_room()
+        for text in texts:
+            if text is not None:
+                self[text] = self._scale.parse(text)
+
+    def learn_tokens(self, tokens: Iterable[bytes | None]) -> None:
+        """Parse JSON tokens: a string with its quotes, or a number as it stands in the message."""
+        self._make_room()
+        for token in tokens:
+            if token is not None:
+                text = token.decode("ascii", "replace")
+                self[token] = self._scale.parse(text[1:-1] if text.startswith('"') else text)
+
+    def _make_room(self) -> None:
+        if len(self) > _REMEMBERED:
+            self.clear()
+            self[None] = 0

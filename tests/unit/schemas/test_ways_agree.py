@@ -1,0 +1,99 @@
+"""The quick ways of reading a receipt and the explaining one are held against each other, and against noise."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from schemas import strict
+from schemas.decode import decode
+from schemas.errors import Refused
+from tests.unit.schemas.receipts import RECEIPT, encoded
+
+ids = st.one_of(
+    st.text(max_size=6), st.sampled_from(["12", "unit", "void", "x" * 128, "4111111111111111", "\x7f", "é"])
+)
+decimals = st.one_of(
+    st.from_regex(r"[0-9]{1,7}(\.[0-9]{1,6})?", fullmatch=True),
+    st.sampled_from(["1", "2.50", "-1", "1e3", "", "0.754", "999999.99999"]),
+    st.integers(-2, 10**6),
+    st.sampled_from([0.5, 2.25, 1e22, 19.99]),
+    st.none(),
+)
+choices = st.sampled_from(["sale", "return", "exchange", "void", "post_void", "training", "refund", None, 3])
+lines = st.fixed_dictionaries(
+    {"sku": ids, "quantity": decimals, "amount": decimals},
+    optional={
+        "discount": decimals, "tax": decimals, "kind": choices, "void": st.sampled_from([True, False, None, "true"]),
+        "unit": st.one_of(st.none(), st.text(max_size=3)), 
+        "line": st.one_of(st.integers(), st.text(max_size=2), st.none()),
+        "restocked": st.booleans(), "note": st.one_of(st.text(max_size=3), st.just("4111111111111111")),
+    },
+)  # fmt: skip
+times = st.one_of(
+    st.datetimes().map(lambda moment: moment.isoformat() + "Z"),
+    st.sampled_from(
+        ["2026-11-23T17:05:60.5+01:00", "2026-11-23t17:05:09z", "2026-11-23T17:05:09", "1970-01-01T00:00:00Z"]
+    ),
+)
+receipts = st.fixed_dictionaries(
+    {
+        "transaction_id": ids, "store_id": ids, "occurred_at": times, "lines": st.lists(lines, max_size=3),
+        "currency": st.sampled_from(["NOK", "JPY", "nok", "XYZ"]),
+    },
+    optional={
+        "till_id": ids, "sequence": st.one_of(st.integers(), st.none()), "type": choices,
+        "business_date": st.sampled_from(["2026-11-23", "2026-02-30", "", None]),
+        "customer_id": st.one_of(ids, st.none()), "extra": st.dictionaries(st.text(max_size=3), ids, max_size=2),
+    },
+)  # fmt: skip
+
+
+def outcome(read, value):
+    """What a way gives: a receipt, or that it refuses."""
+    try:
+        return read(value)
+    except Refused:
+        return Refused
+
+
+@given(receipts, st.booleans(), st.sampled_from([None, (",", ":")]))
+@settings(max_examples=1500, deadline=None)
+@example(RECEIPT, True, None)
+def test_every_way_reads_the_same_receipt_or_refuses_it(receipt, escaped, separators):
+    value = json.dumps(receipt, ensure_ascii=escaped, separators=separators).encode()
+    assert outcome(decode, value) == outcome(strict.decode, value)
+
+
+@given(st.binary(max_size=60), st.integers(0, len(encoded(RECEIPT))), st.integers(0, 40))
+@settings(max_examples=2000, deadline=None)
+def test_noise_in_a_receipt_is_read_alike_or_refused_alike(noise, place, gone):
+    value = encoded(RECEIPT)
+    value = value[:place] + noise + value[place + gone :]
+    assert outcome(decode, value) == outcome(strict.decode, value)
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=1000, deadline=None)
+def test_bytes_of_any_kind_raise_nothing_but_a_refusal(value):
+    with contextlib.suppress(Refused):
+        decode(value)
+    strict.holds_secret(value)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=9),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*RECEIPT, "x"]), inner, max_size=4)
+        ),
+        max_leaves=20,
+    )
+)
+@settings(max_examples=1000, deadline=None)
+def test_json_of_any_shape_raises_nothing_but_a_refusal(shape):
+    value = json.dumps(shape).encode()
+    assert outcome(decode, value) == outcome(strict.decode, value)
