@@ -32,7 +32,6 @@ from schemas.receipt import (
 )
 from schemas.times import Days, instant
 
-
 _NULL = msgspec.Raw(b"null")
 
 

@@ -28,7 +28,7 @@ lines = st.fixed_dictionaries(
     {"sku": ids, "quantity": decimals, "amount": decimals},
     optional={
         "discount": decimals, "tax": decimals, "kind": choices, "void": st.sampled_from([True, False, None, "true"]),
-        "unit": st.one_of(st.none(), st.text(max_size=3)), 
+        "unit": st.one_of(st.none(), st.text(max_size=3)),
         "line": st.one_of(st.integers(), st.text(max_size=2), st.none()),
         "restocked": st.booleans(), "note": st.one_of(st.text(max_size=3), st.just("4111111111111111")),
     },
