@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from schemas.card_search import holds_secret
 from schemas.receipt import MAX_BYTES
-from schemas.strict import holds_secret
 
 KEPT_BYTES = 64 * 1024
 

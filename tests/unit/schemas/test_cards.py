@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.card_search import holds_secret
 from schemas.cards import holds_card, holds_card_bytes
 from schemas.decode import decode
-from schemas.strict import holds_secret
 from tests.unit.schemas.receipts import RECEIPT, changed, encoded
 
 CARDS = [
