@@ -5,10 +5,9 @@ The restock rules that use it come with a later release; what is a valid movemen
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from msgspec import Meta
 
 from schemas.errors import Refused
 from schemas.fields import Token, choice, identifier, parse, required, text_of
@@ -29,7 +28,7 @@ class StockMessage(msgspec.Struct, frozen=True, gc=False):
     store_id: Identifier
     sku: Identifier
     kind: Kind
-    quantity: Annotated[str, Meta(pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,5})?$")]
+    quantity: str
     occurred_at: str
 
 
