@@ -1,4 +1,4 @@
-"""`tillstream check`: would these receipts be counted?"""
+"""`tillstream check` tells which receipts of a file would be refused, and why."""
 
 from __future__ import annotations
 
