@@ -134,9 +134,12 @@ class Folding:
 
     async def drop(self) -> None:
         """Cancel every task and forget all state."""
-        running = list(self._running.values())
+        running, queues = list(self._running.values()), [task.queue for task in self.tasks.values()]
         self.tasks.clear()
         self._running.clear()
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        for queue in queues:  # the agent may be waiting in `take` for room that nobody makes any more
+            while not queue.empty():
+                queue.get_nowait()
