@@ -16,7 +16,9 @@ from typing import Any, Protocol
 from schemas.errors import Stop
 from streams.flush import Acknowledged, Commit, Message, Role, Send, flush
 from streams.fold import Fold, fold
-from streams.metrics import observe
+from streams.metrics import forget, observe
+from streams.records import fingerprint
+from streams.same_log import check_start, recreated
 from streams.state import PartitionState
 from streams.transport import AFTER_SEEK, Chunk
 
@@ -36,30 +38,34 @@ class Outlet(Protocol):
         """Wait until all that was sent is acknowledged, however long it takes."""
 
 
+class Source(Protocol):
+    """The partition's log, as its task moves about in it."""
+
+    async def seek(self, offset: int) -> int:
+        """Read on from an offset; returns how often the partition was sought by then."""
+
+    async def first(self) -> int:
+        """Give the first offset that the log still has."""
+
+    def accepted(self) -> int:
+        """Give the largest offset whose commit was accepted in this assignment, 0 for none yet."""
+
+
 class PartitionTask:
     """Folds one partition's chunks, one after the other."""
 
-    def __init__(
-        self,
-        state: PartitionState,
-        topic: str,
-        max_skew: int,
-        outlet: Outlet,
-        accepted: Callable[[], int],
-        seek: Callable[[int], Awaitable[int]],
-    ) -> None:
+    def __init__(self, state: PartitionState, topic: str, max_skew: int, outlet: Outlet, source: Source) -> None:
         self.state = state
         self._topic = topic
         self._max_skew = max_skew
         self._outlet = outlet
-        self._accepted = accepted
-        self._seek = seek
+        self._source = source
         self._sought = -1
         self._seeks = 0
         self.queue: asyncio.Queue[tuple[Chunk, Callable[[int], None]]] = asyncio.Queue(WAITING_CHUNKS)
 
     async def run(self) -> None:
-        """Fold until cancelled."""
+        """Fold until cancelled; raises Stop where the log is not the one that was folded."""
         while True:
             chunk, ack = await self.queue.get()
             if await self._in_place(chunk):
@@ -68,30 +74,45 @@ class PartitionTask:
     async def _in_place(self, chunk: Chunk) -> bool:
         """Whether the chunk continues what is folded; seeks back where it does not.
 
-        Only the first chunk after our own seek to `applied + 1` may begin above it: then the log has nothing there.
+        A chunk may begin above `applied + 1` only where the log has nothing in between: when the last one
+        delivered ended at `applied`, or when it is the first after our own seek to `applied + 1`.
         """
-        wanted = self.state.applied + 1
+        applied = self.state.applied
+        wanted = applied + 1
+        if chunk.follows >= chunk.first:
+            # Nobody sought, and yet what is read went back: Kafka's client does that where the log has lost its end.
+            raise recreated(self._topic, self.state.partition, applied)
         if chunk.first <= wanted:
+            self._check_same(chunk)
             return True
-        if chunk.seeks < self._seeks:
-            return False  # fetched before we sought back
-        if chunk.seeks == self._seeks and self._sought == wanted and chunk.follows == AFTER_SEEK:
-            log.warning("partition %d: the log has nothing from %d to %d", chunk.tp.partition, wanted, chunk.first - 1)
+        if chunk.follows == applied >= 0 or (
+            chunk.follows == AFTER_SEEK and chunk.seeks == self._seeks and self._sought == wanted
+        ):
+            # Marks of transactions take up offsets, and so did what retention has removed.
+            check_start(self._topic, self.state.partition, applied, await self._source.first())
             return True
-        self._sought = wanted
-        self._seeks = await self._seek(wanted)
+        if chunk.seeks >= self._seeks:  # else it was fetched before we sought back
+            self._sought = wanted
+            self._seeks = await self._source.seek(wanted)
         return False
+
+    def _check_same(self, chunk: Chunk) -> None:
+        """Compare the record at `applied`, where the chunk holds it, with the one that was folded."""
+        applied = self.state.applied
+        if not chunk.first <= applied <= chunk.last:
+            return
+        record = next((record for record in chunk.records if record.offset == applied), None)
+        if record is None or fingerprint(applied, record.key, record.value) != self.state.fingerprint:
+            raise recreated(self._topic, self.state.partition, applied)
 
     async def _fold(self, chunk: Chunk, ack: Callable[[int], None]) -> None:
         begun = time.monotonic()
         done = fold(self.state, chunk.records, self._topic, self._max_skew)
-        if chunk.last > self.state.applied:
-            raise AssertionError("a folded chunk moves the partition to its end")
         await self._flush(done, ack)
         observe(self.state, done, time.monotonic() - begun)
 
     async def _flush(self, done: Fold, ack: Callable[[int], None]) -> None:
-        for operation in flush(self.state, done, self._accepted()):
+        for operation in flush(self.state, done, self._source.accepted()):
             match operation:
                 case Send(_, role, messages):
                     await self._outlet.send(role, self.state.partition, messages)
@@ -102,18 +123,22 @@ class PartitionTask:
 
 
 class Folding:
-    """The tasks of the partitions that are assigned now."""
+    """The tasks of the partitions that are assigned now. `revokes` counts how often all were given up."""
 
     def __init__(self, crash: Callable[[BaseException], Awaitable[Any]]) -> None:
         self._crash = crash
+        self.revokes = 0
         self.tasks: dict[int, PartitionTask] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
 
-    def start(self, tasks: list[PartitionTask]) -> None:
-        """Begin with restored partitions."""
+    def start(self, tasks: list[PartitionTask], revokes: int) -> bool:
+        """Begin with partitions that were assigned after so many revokes; False where one came in between."""
+        if revokes != self.revokes:
+            return False
         for task in tasks:
             self.tasks[task.state.partition] = task
             self._running[task.state.partition] = asyncio.create_task(self._guard(task))
+        return True
 
     async def _guard(self, task: PartitionTask) -> None:
         try:
@@ -134,9 +159,14 @@ class Folding:
 
     async def drop(self) -> None:
         """Cancel every task and forget all state."""
-        running = list(self._running.values())
+        self.revokes += 1
+        running, dropped = list(self._running.values()), list(self.tasks.values())
         self.tasks.clear()
         self._running.clear()
-        for task in running:
-            task.cancel()
+        for one in running:
+            one.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        for task in dropped:
+            forget(task.state.partition)
+            while not task.queue.empty():  # the agent may be waiting in `take` for room that nobody makes any more
+                task.queue.get_nowait()

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from schemas import topics
 from schemas.errors import Stop
 from streams.agents import Folding, PartitionTask
 from streams.flush import Role
+from streams.log_reader import look
 from streams.outlet import KafkaOutlet
+from streams.same_log import check_log
 from streams.state import PartitionState
 from streams.tables import StateTable
 from streams.transport import ChunkConsumer, ChunkSchema, ChunkTransport
@@ -56,6 +59,31 @@ class WorkerApp(faust.App):
     async def on_revoke(self) -> None:
         """Give up folding without acking: the next owner folds it again."""
         await self.folding.drop()
+
+
+class ConsumedPartition:
+    """One partition of the source, through the app's consumer."""
+
+    def __init__(self, consumer: ChunkConsumer, tp: TP) -> None:
+        self._consumer = consumer
+        self._tp = tp
+
+    async def seek(self, offset: int) -> int:
+        """Read on from an offset; returns how often the partition was sought by then."""
+        return await self._consumer.seek(self._tp, offset)
+
+    async def first(self) -> int:
+        """Give the first offset that the log still has; waits for as long as Kafka is away."""
+        while True:
+            try:
+                return int((await self._consumer.earliest_offsets(self._tp))[self._tp])
+            except KafkaError as fault:
+                log.warning("Kafka does not say where its log begins (%s): asking again", type(fault).__name__)
+            await asyncio.sleep(1)
+
+    def accepted(self) -> int:
+        """Give the largest offset whose commit was accepted in this assignment, 0 for none yet."""
+        return self._consumer.accepted.get(self._tp, 0)
 
 
 def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) -> WorkerApp:
@@ -109,22 +137,23 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
     app.folding = Folding(app.crash)
 
     def task(state: PartitionState) -> PartitionTask:
-        consumer: ChunkConsumer = app.consumer
-        tp = TP(source, state.partition)
-
-        async def seek(offset: int) -> int:
-            await consumer.seek(tp, offset)
-            return consumer.seeks(tp)
-
         outlet = KafkaOutlet(app.producer._ensure_producer, roles)  # noqa: SLF001  # the batch interface is aiokafka's own
-        return PartitionTask(state, source, config.max_skew_us, outlet, lambda: consumer.accepted.get(tp, 0), seek)
+        return PartitionTask(
+            state, source, config.max_skew_us, outlet, ConsumedPartition(app.consumer, TP(source, state.partition))
+        )
 
-    def restored(states: list[PartitionState]) -> None:
-        app.folding.start([task(state) for state in states])
-        log.info("folding partitions %s", ", ".join(str(state.partition) for state in states) or "none yet")
-        on_ready()
+    async def restored(states: list[PartitionState], revokes: int) -> None:
+        folded = {state.partition: state.applied for state in states if state.applied >= 0}
+        views = await look(client_options(config), source, folded) if folded else {}
+        for state in states:
+            if state.partition in views:
+                check_log(source, state.partition, state.applied, state.fingerprint, views[state.partition])
+        if app.folding.start([task(state) for state in states], revokes):
+            app.consumer.starts.update({TP(source, state.partition): state.applied + 1 for state in states})
+            log.info("folding partitions %s", ", ".join(str(state.partition) for state in states) or "none yet")
+            on_ready()
 
-    table.setup(config.epoch, windows, restored)
+    table.setup(config.epoch, windows, lambda: app.folding.revokes, restored)
 
     @app.agent(app.topic(source, schema=ChunkSchema(), allow_empty=True), name="fold")
     async def _fold(stream: Any) -> None:
@@ -138,6 +167,18 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
             await app.folding.take(chunk, ack)
 
     return app
+
+
+def client_options(config: WorkerConfig) -> dict[str, Any]:
+    """Keyword arguments of an aiokafka client of our own, beside Faust's."""
+    options: dict[str, Any] = {"bootstrap_servers": config.kafka_url.replace("kafka://", "").split(",")}
+    protocol = "PLAINTEXT"
+    if config.ssl_context is not None:
+        options["ssl_context"], protocol = config.ssl_context, "SSL"
+    if config.sasl is not None:
+        protocol = f"SASL_{protocol}"
+        options["sasl_mechanism"], options["sasl_plain_username"], options["sasl_plain_password"] = config.sasl
+    return {**options, "security_protocol": protocol}
 
 
 def _credentials(config: WorkerConfig) -> Any:

@@ -130,8 +130,8 @@ def _cut(rows: StateRows) -> Iterator[StateRows]:
 
 def _tombstones(state: PartitionState, accepted: int) -> list[Message]:
     return [
-        (window_key(state.partition, closed.window.store_id, closed.window.start, owner), None, _NO_HEADERS)
+        (window_key(state.partition, closed.store_id, closed.start, owner), None, _NO_HEADERS)
         for closed in state.closed
         if closed.at < accepted
-        for owner in sorted(closed.window.owners)
+        for owner in sorted(closed.owners)
     ]

@@ -115,7 +115,7 @@ def _decide(state: PartitionState, receipt: Receipt, offset: int, done: Fold) ->
         window.receipts += -1 if receipt.reversal else 1
         _touch(window, receipt, done, _add(window.rows, receipt, offset))
     store.seen[identity] = offset
-    state.closed.extend(Closed(window, offset) for window in store.advance(receipt.occurred_at, state.windows))
+    state.closed.extend(Closed.of(window, offset) for window in store.advance(receipt.occurred_at, state.windows))
     done.lines += len(receipt.lines.sku)
     done.newest = max(done.newest, receipt.occurred_at)
     return "folded"

@@ -1,8 +1,8 @@
 """Sends what a flush says through aiokafka, as whole batches, and waits until all of it is acknowledged.
 
 An outage makes it wait: a batch that fails is built and sent again, for ever. Sending a record twice is
-harmless, since every record is absolute. What no retry can mend (a topic that is missing, a message that is
-too large, rights that are missing) raises Stop.
+harmless, since every record is absolute. What no retry can mend (a partition that is missing, a message that is
+too large, rights that are missing) raises Stop; a missing topic may be a broker that does not know it yet.
 """
 
 from __future__ import annotations
@@ -79,11 +79,14 @@ class KafkaOutlet:
             failed = [(result, *what[1:]) for result, what in zip(results, sent, strict=True) if _failed(result)]
             if not failed:
                 return
-            fault = failed[0][0]
-            _raise_if_final(fault, failed[0][1])
+            for fault, topic, *_ in failed:
+                _raise_if_final(fault, topic)
             attempt += 1
             if attempt == 1:
-                log.warning("Kafka does not acknowledge (%s): waiting and sending again", type(fault).__name__)
+                fault, topic, *_ = failed[0]
+                log.warning(
+                    "Kafka does not acknowledge what goes to %s (%s): sending it again", topic, type(fault).__name__
+                )
             await asyncio.sleep(random.uniform(0.1, min(LONGEST_WAIT, 0.2 * 2**attempt)))  # noqa: S311  # jitter
             for _, topic, partition, messages in failed:
                 await self._send(topic, partition, messages)

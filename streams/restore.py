@@ -64,7 +64,7 @@ class Restore:
             window.owners = set(owners)
             store = state.stores.get(store_id)
             if store is not None and not windows.is_open(start, store.watermark):
-                state.closed.append(Closed(window, state.applied))
+                state.closed.append(Closed.of(window, state.applied))
                 continue
             if store is None:
                 store = state.stores[store_id] = Store()

@@ -105,10 +105,21 @@ class Store:
 
 @dataclass(slots=True)
 class Closed:
-    """Changelog keys of a closed window, and the offset whose fold closed it."""
+    """What names the changelog keys of a closed window, and the offset whose fold closed it.
 
-    window: StoreWindow
+    Not the window itself: its rows would stay in memory for as long as no commit is accepted. `owners` is the
+    window's own set, since the flush of the chunk that closed it may still write its record.
+    """
+
+    store_id: str
+    start: int
+    owners: set[str]
     at: int
+
+    @classmethod
+    def of(cls, window: StoreWindow, at: int) -> Closed:
+        """Keep what tombstones need of a window."""
+        return cls(window.store_id, window.start, window.owners, at)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import faust
@@ -26,11 +26,22 @@ from streams.windows import Windows
 class StateTable(faust.Table):
     """Restores each assigned partition's state and hands it to `on_restored`, all at once."""
 
-    def setup(self, epoch: int, windows: Windows, on_restored: Callable[[list[PartitionState]], None]) -> None:
-        """Say what to build, and who gets it once every assigned partition is restored."""
+    def setup(
+        self,
+        epoch: int,
+        windows: Windows,
+        revokes: Callable[[], int],
+        on_restored: Callable[[list[PartitionState], int], Awaitable[None]],
+    ) -> None:
+        """Say what to build, and who gets it once every assigned partition is restored.
+
+        `on_restored` is told after how many revokes the states were assigned: another one may have come since.
+        """
         self._epoch = epoch
         self._windows = windows
+        self._count_revokes = revokes
         self._on_restored = on_restored
+        self._revokes = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -44,6 +55,7 @@ class StateTable(faust.Table):
         """Drop everything: state is restored anew at each assignment, also of partitions that stay."""
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
         self._forget()
+        self._revokes = self._count_revokes()
         self.app.tables.recovery.buffers.clear()
         self.app.tables.recovery.active_offsets.clear()
 
@@ -70,8 +82,9 @@ class StateTable(faust.Table):
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Check that all was read, build the states, hand them over."""
         await super().on_recovery_completed(active_tps, standby_tps)
+        revokes = self._revokes
         try:
-            self._on_restored([self._restored(tp) for tp in sorted(active_tps)])
+            await self._on_restored([self._restored(tp) for tp in sorted(active_tps)], revokes)
         except Exception as fault:  # noqa: BLE001  # Faust would swallow it
             await self.app.crash(fault)
 

@@ -103,6 +103,8 @@ class ChunkConsumer(driver.Consumer):
         self._sought_offset: dict[TP, int] = {}
         self._follows: dict[TP, int] = {}
         self._next: dict[TP, int] = {}
+        # The next offset to fold by the restored state, where it is known: a commit beyond it must not skip anything.
+        self.starts: dict[TP, int] = {}
         # Largest offset whose commit the broker accepted from this assignment.
         self.accepted: dict[TP, int] = {}
 
@@ -170,14 +172,11 @@ class ChunkConsumer(driver.Consumer):
         self._seeks[tp] += 1
         self._follows[tp] = AFTER_SEEK
 
-    async def seek(self, partition: TP, offset: int) -> None:
-        """Seek one partition; its next chunk is the first after a seek."""
+    async def seek(self, partition: TP, offset: int) -> int:
+        """Seek one partition; its next chunk is the first after a seek. Returns how often it was sought by now."""
         tp = TP(partition.topic, partition.partition)
         await super().seek(tp, offset)
         self._sought(tp, offset)
-
-    def seeks(self, tp: TP) -> int:
-        """How often a partition was sought."""
         return self._seeks[tp]
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
@@ -187,11 +186,15 @@ class ChunkConsumer(driver.Consumer):
             self._sought(TP(tp.topic, tp.partition), offset)
 
     async def perform_seek(self) -> None:
-        """Go back to the committed offsets, as Faust does after each rebalance."""
+        """Go back to the committed offsets, as Faust does after each rebalance, or further where `starts` says so."""
         await super().perform_seek()
-        for tp in self.assignment():
+        for partition in self.assignment():
+            tp = TP(partition.topic, partition.partition)
             # Without a committed offset the consumer begins at the log's beginning.
-            self._sought(TP(tp.topic, tp.partition), self._committed_offset[tp] or 0)
+            committed = self._committed_offset[tp] or 0
+            self._sought(tp, committed)
+            if self.starts.get(tp, committed) < committed:
+                await self.seek(tp, self.starts[tp])
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Nothing: a chunk's offset is its last record's, the records before it are in it."""
@@ -215,21 +218,23 @@ class ChunkConsumer(driver.Consumer):
         return self._next.get(tp)
 
     async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
-        before = {tp: self._committed_offset[tp] for tp in offsets}
+        assigned = self.assignment()
+        ours = {tp: at for tp, at in offsets.items() if tp in assigned}
+        before = {tp: self._committed_offset[tp] for tp in ours}
         generation = self.app.consumer_generation_id
-        accepted = bool(await super()._commit_offsets(offsets, start_new_transaction))
+        accepted = bool(await super()._commit_offsets(ours, start_new_transaction))
         if not accepted:
             # Faust takes the offsets for committed all the same, and would not try them again.
             self._committed_offset.update(before)
         elif generation == self.app.consumer_generation_id:
-            self.accepted.update({tp: at for tp, at in offsets.items() if tp in self._next})
+            self.accepted.update({tp: at for tp, at in ours.items() if tp in self._next})
         return accepted
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Stop folding, commit what is durable, then forget: in this order."""
         await self.app.on_revoke()
         await self.commit()
-        for book in (self._follows, self._next, self.accepted):
+        for book in (self._follows, self._next, self.starts, self.accepted):
             book.clear()
         await super().on_partitions_revoked(revoked)
 

@@ -1,0 +1,59 @@
+"""A producer in memory, for tests of the outlet: aiokafka's batch interface, and faults where a test wants them.
+
+tests/integration/test_outlet.py holds it against aiokafka's own producer on the embedded broker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+
+@dataclass
+class MemoryBatch:
+    room: int
+    records: list = field(default_factory=list)
+
+    def append(self, *, timestamp, key, value, headers):
+        """None where it is full; the first always fits, as with aiokafka."""
+        size = len(key or b"") + len(value or b"") + 100
+        if self.records and size > self.room:
+            return None
+        self.room -= size
+        self.records.append((key, value, list(headers)))
+        return size
+
+
+@dataclass
+class MemoryProducer:
+    """Keeps what lands in `log`. `faults` are taken one a batch: None, or (where, error).
+
+    `where` is "sending" (send_batch raises), "lost" (nothing lands, the acknowledgement fails) or "unheard" (it
+    lands, and the acknowledgement fails all the same).
+    """
+
+    partitions: int = 4
+    batch_size: int = 2 * 1024 * 1024
+    faults: list = field(default_factory=list)
+    log: dict = field(default_factory=lambda: defaultdict(list))
+    batches: int = 0
+
+    def create_batch(self):
+        return MemoryBatch(self.batch_size)
+
+    async def send_batch(self, batch, topic, *, partition):
+        if partition >= self.partitions:
+            raise AssertionError("Unrecognized partition")
+        self.batches += 1
+        where, error = (self.faults.pop(0) if self.faults else None) or ("", None)
+        if where == "sending":
+            raise error
+        future = asyncio.get_running_loop().create_future()
+        if where != "lost":
+            self.log[topic, partition].extend(batch.records)
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
+        return future

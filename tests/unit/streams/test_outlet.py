@@ -1,0 +1,142 @@
+"""What the outlet does when Kafka fails: it sends again what is not acknowledged, and stops where that cannot help."""
+
+import asyncio
+
+import pytest
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    NotEnoughReplicasError,
+    RecordListTooLargeError,
+    RequestTimedOutError,
+    TopicAuthorizationFailedError,
+)
+
+from schemas.errors import Stop
+from streams import outlet
+from streams.outlet import KafkaOutlet
+
+from .producers import MemoryProducer
+
+TOPICS = {"state": "changelog", "windows": "sales.windows", "late": "pos.late", "rejected": "pos.rejected"}
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    monkeypatch.setattr(outlet, "LONGEST_WAIT", 0.1)
+
+
+def messages(many, size=10):
+    return [(b"k%d" % at, b"v" * size, [("at", b"%d" % at)]) for at in range(many)]
+
+
+def outlet_of(producer):
+    return KafkaOutlet(lambda: producer, TOPICS)
+
+
+async def test_what_is_handed_over_lands_in_order_and_is_then_acknowledged():
+    producer = MemoryProducer()
+    out = outlet_of(producer)
+    await out.send("state", 2, messages(3))
+    await out.send("windows", 2, messages(2))
+    await out.acknowledged()
+    assert producer.log == {("changelog", 2): messages(3), ("sales.windows", 2): messages(2)}
+    assert producer.batches == 2
+
+
+async def test_nothing_to_send_is_no_batch():
+    producer = MemoryProducer()
+    out = outlet_of(producer)
+    await out.send("state", 0, [])
+    await out.acknowledged()
+    assert producer.batches == 0
+
+
+async def test_what_does_not_fit_in_one_batch_goes_in_several_in_order():
+    producer = MemoryProducer(batch_size=1_000)
+    out = outlet_of(producer)
+    await out.send("state", 0, messages(50))
+    await out.acknowledged()
+    assert producer.log["changelog", 0] == messages(50)
+    assert producer.batches > 5
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ("sending", KafkaTimeoutError()),
+        ("lost", KafkaConnectionError()),
+        ("lost", NotEnoughReplicasError()),
+        ("unheard", RequestTimedOutError()),
+    ],
+)
+async def test_what_fails_is_sent_again_until_it_is_acknowledged(where, error):
+    producer = MemoryProducer(faults=[(where, error)] * 2)
+    out = outlet_of(producer)
+    await out.send("state", 0, messages(3))
+    await out.acknowledged()
+    assert producer.log["changelog", 0] == messages(3) * (3 if where == "unheard" else 1)
+
+
+async def test_only_the_batch_that_failed_is_sent_again():
+    producer = MemoryProducer(faults=[None, ("lost", KafkaConnectionError()), None])
+    out = outlet_of(producer)
+    for role in ("state", "windows", "late"):
+        await out.send(role, 0, messages(1))
+    await out.acknowledged()
+    assert {topic: len(found) for (topic, _), found in producer.log.items()} == {
+        "changelog": 1, "sales.windows": 1, "pos.late": 1,
+    }  # fmt: skip
+    assert producer.batches == 4
+
+
+async def test_the_next_flush_waits_for_nothing_of_the_last_one():
+    producer = MemoryProducer(faults=[("lost", KafkaConnectionError())])
+    out = outlet_of(producer)
+    await out.send("state", 0, messages(1))
+    await out.acknowledged()
+    await out.acknowledged()
+    assert producer.batches == 2
+
+
+@pytest.mark.parametrize("error", [MessageSizeTooLargeError(), RecordListTooLargeError()])
+async def test_a_message_that_kafka_finds_too_large_stops_the_worker_with_what_to_do(error):
+    out = outlet_of(MemoryProducer(faults=[("lost", error)]))
+    await out.send("state", 0, messages(1))
+    with pytest.raises(Stop, match=r"refuses a message to changelog as too large. Run `tillstream migrate`"):
+        await out.acknowledged()
+
+
+async def test_a_batch_that_is_too_large_is_not_hidden_by_one_that_may_be_sent_again():
+    out = outlet_of(MemoryProducer(faults=[("lost", KafkaConnectionError()), ("lost", MessageSizeTooLargeError())]))
+    await out.send("state", 0, messages(1))
+    await out.send("windows", 0, messages(1))
+    with pytest.raises(Stop, match=r"sales.windows"):
+        await out.acknowledged()
+
+
+async def test_missing_rights_stop_the_worker():
+    out = outlet_of(MemoryProducer(faults=[("lost", TopicAuthorizationFailedError())]))
+    await out.send("late", 0, messages(1))
+    with pytest.raises(Stop, match=r"does not let this user write to pos.late"):
+        await out.acknowledged()
+
+
+async def test_a_missing_partition_stops_the_worker():
+    with pytest.raises(Stop, match=r"Topic pos.rejected has no partition 4. Run `tillstream migrate`"):
+        await outlet_of(MemoryProducer(partitions=4)).send("rejected", 4, messages(1))
+
+
+async def test_a_cancelled_wait_ends_at_once_and_acknowledges_nothing():
+    class Silent(MemoryProducer):
+        async def send_batch(self, batch, topic, *, partition):
+            return asyncio.get_running_loop().create_future()
+
+    out = outlet_of(Silent())
+    await out.send("state", 0, messages(1))
+    waiting = asyncio.create_task(out.acknowledged())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

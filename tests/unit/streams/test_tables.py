@@ -1,0 +1,140 @@
+"""A restore that did not read its changelog whole stops the worker; one that did hands the states over."""
+
+from types import SimpleNamespace
+
+import pytest
+from faust.types import TP
+
+from schemas.errors import Stop
+from streams.app import WorkerConfig, make_app
+from streams.flush import Send
+from streams.transport import AFTER_SEEK, UNKNOWN, Chunk
+from streams.windows import Windows
+
+from .world import MINUTE, Sent, Worker, log_of, message
+
+WINDOWS = Windows(5 * MINUTE, 10 * MINUTE)
+CHANGELOG = TP("tillstream-worker-e1-state-changelog", 0)
+
+
+@pytest.fixture
+async def table():
+    app = make_app(WorkerConfig("kafka://127.0.0.1:9", "", 1, 2, WINDOWS.width, WINDOWS.grace, 0))
+    app.finalize()
+    [found] = app.tables.values()
+    found.handed = []
+    found.crashes = []
+
+    async def take(states, revokes):
+        found.handed.append((states, revokes))
+
+    async def crash(fault):
+        found.crashes.append(fault)
+
+    app.crash = crash
+    found.setup(1, WINDOWS, lambda: 7, take)
+    return found
+
+
+def changelog():
+    """What a worker leaves that folded three receipts one by one: a window's record and the partition's of each."""
+    sent = Sent()
+    worker = Worker(log_of([message(f"t{at}", at) for at in range(3)]), sent, WINDOWS, "old")
+    for operation in worker.operations(1):
+        if isinstance(operation, Send):
+            sent.take(operation)
+    return [SimpleNamespace(offset=at, key=key, value=value) for at, (key, value) in enumerate(sent.changelog)]
+
+
+def events(*parts):
+    """Chunks of the changelog, each (follows, records)."""
+    return [SimpleNamespace(value=Chunk(CHANGELOG, list(part), follows, 1)) for follows, part in parts]
+
+
+async def completed(table, end):
+    table.app.tables.recovery.active_highwaters[CHANGELOG] = end
+    await table.on_recovery_completed({CHANGELOG}, set())
+
+
+async def test_a_changelog_read_whole_is_handed_over(table):
+    found = changelog()
+    table.apply_changelog_batch(events((AFTER_SEEK, found[:4]), (3, found[4:])))
+    await completed(table, end=5)
+    [([state], revokes)] = table.handed
+    assert (state.applied, state.partition, state.epoch, state.counts["folded"]) == (2, 0, 1, 3)
+    assert state.owner != "old"
+    assert table.crashes == []
+    assert revokes == 0, "none counted: no assignment was told"
+
+
+async def test_an_empty_changelog_is_an_empty_state(table):
+    await completed(table, end=-1)
+    [([state], _)] = table.handed
+    assert (state.applied, state.stores) == (-1, {})
+
+
+async def test_every_restore_draws_another_owner(table):
+    for _ in range(2):
+        await completed(table, end=-1)
+    owners = {states[0].owner for states, _ in table.handed}
+    assert len(owners) == 2
+
+
+@pytest.mark.parametrize("follows", [UNKNOWN, 4, AFTER_SEEK])
+async def test_a_hole_in_the_changelog_stops_the_worker(table, follows):
+    found = changelog()
+    table.apply_changelog_batch(events((AFTER_SEEK, found[:4]), (follows, found[5:])))
+    await completed(table, end=5)
+    assert table.handed == []
+    [stop] = table.crashes
+    assert isinstance(stop, Stop)
+    assert "partition 0 was not read whole" in stop.sentence
+    assert stop.hint == "Start the worker again."
+
+
+async def test_a_changelog_that_does_not_begin_after_a_seek_stops_the_worker(table):
+    table.apply_changelog_batch(events((UNKNOWN, changelog())))
+    await completed(table, end=5)
+    assert isinstance(table.crashes[0], Stop)
+
+
+async def test_a_restore_that_did_not_reach_the_end_stops_the_worker(table):
+    table.apply_changelog_batch(events((AFTER_SEEK, changelog()[:4])))
+    await completed(table, end=5)
+    assert table.handed == []
+    assert "was read up to 3, not to its end 5" in table.crashes[0].sentence
+
+
+async def test_a_record_that_cannot_be_read_stops_the_worker_and_is_not_swallowed(table):
+    bad = [SimpleNamespace(offset=0, key=b"[0,", value=b"")]
+    table.apply_changelog_batch(events((AFTER_SEEK, bad)))
+    await completed(table, end=0)
+    assert table.handed == []
+    assert len(table.crashes) == 1
+
+
+@pytest.mark.parametrize("other", [Windows(MINUTE, 10 * MINUTE), Windows(5 * MINUTE, MINUTE)])
+async def test_another_window_or_grace_than_the_epochs_is_refused_with_what_to_put_back(table, other):
+    table.setup(1, other, lambda: 0, None)
+    table.apply_changelog_batch(events((AFTER_SEEK, changelog())))
+    await completed(table, end=5)
+    [stop] = table.crashes
+    assert stop.sentence == "This epoch was begun with a window of 300 s and a grace of 600 s."
+    assert "TILLSTREAM_WINDOW" in stop.hint
+
+
+async def test_an_assignment_begins_with_nothing_of_the_one_before(table, monkeypatch):
+    import faust
+
+    async def nothing(*_):
+        pass
+
+    monkeypatch.setattr(faust.Table, "on_rebalance", nothing)
+    found = changelog()
+    table.apply_changelog_batch(events((AFTER_SEEK, found[:2])))
+    await table.on_rebalance({CHANGELOG}, set(), {CHANGELOG}, 2)
+    table.apply_changelog_batch(events((AFTER_SEEK, found)))
+    await completed(table, end=5)
+    [([state], revokes)] = table.handed
+    assert state.applied == 2
+    assert revokes == 7, "as many as there had been when it was assigned"

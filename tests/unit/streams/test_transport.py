@@ -1,0 +1,273 @@
+"""What is committed, what is delivered, what is forgotten: the consumer's books, over a thread that does as told."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+from aiokafka.errors import CommitFailedError, IllegalGenerationError, RequestTimedOutError
+from aiokafka.structs import TopicPartition
+from faust.types import TP
+
+from streams.app import WorkerConfig, make_app
+from streams.transport import AFTER_SEEK, UNKNOWN, PatientConsumerThread
+
+CONFIG = WorkerConfig("kafka://127.0.0.1:9", "", 1, 2, 300_000_000, 0, 0)
+P0, P1 = TP("pos.receipts", 0), TP("pos.receipts", 1)
+
+
+class ToldThread:
+    """Stands in for Faust's consumer thread: assignment, commits and fetches are what the test says."""
+
+    def __init__(self):
+        self.assigned = {P0, P1}
+        self.committed = {P0: None, P1: None}
+        self.commits = []
+        self.accepts = True
+        self.fetches = []
+        self.seeks = []
+        self.while_committing = lambda: None
+        self.while_fetching = None
+
+    def assignment(self):
+        return set(self.assigned)
+
+    async def commit(self, offsets):
+        self.commits.append(dict(offsets))
+        self.while_committing()
+        return self.accepts
+
+    async def seek_to_committed(self):
+        return dict(self.committed)
+
+    async def seek_wait(self, partitions):
+        self.seeks += list(partitions.items())
+
+    async def call_thread(self, fun, *args, **kwargs):
+        raise AssertionError("not in these tests")
+
+    async def getmany(self, active, timeout):  # noqa: ASYNC109  # Faust's signature
+        if self.while_fetching is not None:
+            await self.while_fetching()
+        return self.fetches.pop(0)
+
+
+@pytest.fixture
+async def consumer(monkeypatch):
+    app = make_app(CONFIG)
+    app.finalize()
+    app.consumer_generation_id = 1
+    found = app.consumer
+    found._thread = ToldThread()
+    found._active_partitions = {P0, P1}
+    app.topics._acking_topics.add("pos.receipts")
+
+    async def seek(partition, offset):
+        found._thread.seeks.append((partition, offset))
+
+    monkeypatch.setattr(found, "_seek", seek)
+    return found
+
+
+def records(*offsets, partition=0):
+    return {
+        TopicPartition("pos.receipts", partition): [
+            SimpleNamespace(offset=offset, timestamp=0, timestamp_type=0) for offset in offsets
+        ]
+    }
+
+
+async def fetched(consumer, *fetches):
+    consumer._thread.fetches = list(fetches)
+    chunks = []
+    for _ in fetches:
+        chunks += [message.value async for _, message in consumer.getmany(1.0)]
+    return chunks
+
+
+class TestCommits:
+    async def test_only_what_is_done_is_committed_and_its_end_is_accepted(self, consumer):
+        consumer.done(P0, 10)
+        assert await consumer.commit()
+        assert consumer._thread.commits == [{P0: 10}]
+        assert consumer.accepted == {P0: 10}
+
+    async def test_a_commit_never_goes_back(self, consumer):
+        consumer.done(P0, 10)
+        consumer.done(P0, 4)
+        await consumer.commit()
+        await consumer.commit()
+        assert consumer._thread.commits == [{P0: 10}], "and the same offset is committed once"
+
+    async def test_a_refused_commit_is_tried_again_and_not_accepted_until_then(self, consumer):
+        consumer.done(P0, 10)
+        consumer._thread.accepts = False
+        assert not await consumer.commit()
+        assert consumer.accepted == {}
+        consumer._thread.accepts = True
+        assert await consumer.commit()
+        assert consumer._thread.commits == [{P0: 10}, {P0: 10}]
+        assert consumer.accepted == {P0: 10}
+
+    async def test_what_is_assigned_no_more_is_neither_committed_nor_accepted(self, consumer):
+        consumer.done(P0, 10)
+        consumer.done(P1, 20)
+        consumer._thread.assigned = {P0}
+        await consumer.commit()
+        assert consumer._thread.commits == [{P0: 10}]
+        assert consumer.accepted == {P0: 10}
+
+    async def test_a_commit_that_comes_back_after_a_rebalance_is_not_accepted_for_the_new_assignment(self, consumer):
+        def rebalanced():
+            consumer.app.consumer_generation_id = 2
+
+        consumer.done(P0, 10)
+        consumer._thread.while_committing = rebalanced
+        await consumer.commit()
+        assert consumer.accepted == {}
+
+    async def test_a_message_is_acked_once_and_lets_its_end_be_committed(self, consumer):
+        [chunk] = await fetched(consumer, records(3, 4, 7))
+        message = consumer._chunk_message(chunk)
+        assert consumer.ack(message)
+        assert not consumer.ack(message)
+        await consumer.commit()
+        assert consumer._thread.commits == [{P0: 8}]
+
+    async def test_a_changelogs_chunk_lets_nothing_be_committed(self, consumer):
+        [chunk] = await fetched(consumer, records(3))
+        consumer.app.topics._acking_topics.clear()
+        consumer.ack(consumer._chunk_message(chunk))
+        await consumer.commit()
+        assert consumer._thread.commits == []
+
+
+class TestARevoke:
+    async def test_folding_stops_before_the_last_commit_and_the_books_are_cleared_after_it(self, consumer, monkeypatch):
+        told = []
+
+        async def stopped_folding():
+            told.append(("folding stopped", dict(consumer._next)))
+
+        async def rest(revoked):
+            told.append(("the rest", dict(consumer._next), dict(consumer.accepted), dict(consumer.starts)))
+
+        consumer.app.on_revoke = stopped_folding
+        monkeypatch.setattr(consumer, "_on_partitions_revoked", rest)
+        consumer._thread.while_committing = lambda: told.append("commit")
+        consumer.done(P0, 10)
+        consumer.starts[P0] = 3
+        await consumer.on_partitions_revoked({P0, P1})
+        assert told == [("folding stopped", {P0: 10}), "commit", ("the rest", {}, {}, {})]
+        assert consumer._thread.commits == [{P0: 10}]
+
+    async def test_chunks_after_it_do_not_claim_to_follow_what_was_before_it(self, consumer, monkeypatch):
+        async def nothing(*_):
+            pass
+
+        await fetched(consumer, records(0, 1))
+        consumer.app.on_revoke = nothing
+        monkeypatch.setattr(consumer, "_on_partitions_revoked", nothing)
+        await consumer.on_partitions_revoked({P0, P1})
+        consumer._active_partitions = {P0, P1}
+        [chunk] = await fetched(consumer, records(2, 3))
+        assert chunk.follows == UNKNOWN
+
+
+class TestDelivery:
+    async def test_a_fetch_of_a_partition_is_one_chunk_that_says_what_it_follows(self, consumer):
+        await consumer.seek(P0, 5)
+        chunks = await fetched(consumer, records(5, 6), records(7), records(9, 12))
+        assert [(chunk.follows, chunk.first, chunk.last) for chunk in chunks] == [
+            (AFTER_SEEK, 5, 6),
+            (6, 7, 7),
+            (7, 9, 12),
+        ]
+        assert {chunk.seeks for chunk in chunks} == {1}
+
+    async def test_partitions_are_told_apart(self, consumer):
+        await consumer.seek(P0, 5)
+        chunks = await fetched(consumer, {**records(5), **records(40, partition=1)})
+        assert [(chunk.tp, chunk.follows) for chunk in chunks] == [(P0, AFTER_SEEK), (P1, UNKNOWN)]
+
+    async def test_what_was_fetched_while_a_seek_was_under_way_is_not_delivered_but_sought_again(self, consumer):
+        async def seek_meanwhile():
+            await consumer.seek(P0, 3)
+            consumer._thread.while_fetching = None
+
+        consumer._thread.while_fetching = seek_meanwhile
+        assert await fetched(consumer, records(8, 9)) == []
+        assert consumer._thread.seeks == [(P0, 3), (P0, 3)]
+        [chunk] = await fetched(consumer, records(3, 4))
+        assert (chunk.follows, chunk.seeks) == (AFTER_SEEK, 2)
+
+    async def test_a_chunk_that_nobody_wants_leaves_a_hole_that_shows(self, consumer):
+        await fetched(consumer, records(0, 1))
+        consumer._active_partitions = {P1}
+        assert await fetched(consumer, records(2, 3)) == []
+        consumer._active_partitions = {P0, P1}
+        [chunk] = await fetched(consumer, records(4))
+        assert chunk.follows == UNKNOWN
+
+    @pytest.mark.parametrize("what", ["another generation", "the flow stopped"])
+    async def test_a_rebalance_between_two_chunks_of_a_fetch_holds_the_second_back(self, consumer, what):
+        consumer._thread.fetches = [{**records(0), **records(7, partition=1)}]
+        delivered = []
+        async for tp, _ in consumer.getmany(1.0):
+            delivered.append(tp)
+            if what == "another generation":
+                consumer.app.consumer_generation_id = 2
+            else:
+                consumer.stop_flow()
+        assert delivered == [P0]
+
+    async def test_while_the_flow_is_stopped_it_waits(self, consumer):
+        consumer.stop_flow()
+        consumer._thread.fetches = [records(0)]
+        waiting = asyncio.create_task(anext(consumer.getmany(1.0)))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        consumer.resume_flow()
+        _, message = await waiting
+        assert message.value.first == 0
+
+
+class TestWhereAWorkerStarts:
+    @pytest.mark.parametrize(
+        ("committed", "start", "sought"),
+        [
+            pytest.param(10, 10, [], id="where both are"),
+            pytest.param(4, 10, [], id="at a commit that is behind: the rest is replayed"),
+            pytest.param(10, 4, [(P0, 4)], id="at the state, where the commit is ahead"),
+            pytest.param(10, 0, [(P0, 0)], id="at the log's beginning, where there is no state"),
+            pytest.param(None, 10, [], id="at the log's beginning, where nothing was ever committed"),
+        ],
+    )
+    async def test_it_starts_at_the_smaller_of_commit_and_state(self, consumer, committed, start, sought):
+        consumer._thread.committed = {P0: committed, P1: None}
+        consumer.starts[P0] = start
+        await consumer.perform_seek()
+        assert consumer._thread.seeks == sought
+        [chunk] = await fetched(consumer, records(min(start, committed or 0)))
+        assert chunk.follows == AFTER_SEEK
+
+    async def test_a_restore_reads_from_where_it_sought(self, consumer):
+        await consumer.seek_wait({P0: 0})
+        [chunk] = await fetched(consumer, records(0, 1))
+        assert (chunk.follows, chunk.seeks) == (AFTER_SEEK, 1)
+
+
+class TestTheThreadsCommit:
+    @pytest.mark.parametrize(
+        "fault", [CommitFailedError("rebalanced"), IllegalGenerationError(), RequestTimedOutError()]
+    )
+    async def test_a_failed_commit_is_a_no_and_crashes_nothing(self, fault, monkeypatch):
+        thread = PatientConsumerThread(make_app(CONFIG).consumer)
+
+        async def refuse(_):
+            raise fault
+
+        monkeypatch.setattr(thread, "assignment", lambda: {P0})
+        monkeypatch.setattr(thread, "_ensure_consumer", lambda: SimpleNamespace(commit=refuse))
+        assert await thread._commit({P0: 3}) is False
+        assert await thread._commit({P1: 3}) is False, "not ours"
