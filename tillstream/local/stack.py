@@ -57,7 +57,7 @@ class Stack:
         self._say = say
         self.run_folder = settings.data_dir
         self._locks: list[FolderLock] = []
-        self._supervisor = Supervisor()
+        self._supervisor = Supervisor(lambda pid: metrics_server.forget(self._metrics_folder, pid))
         self._stop_metrics: Callable[[], None] = lambda: None
 
     @property

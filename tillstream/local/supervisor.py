@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,9 +43,13 @@ class Child:
 
 
 class Supervisor:
-    """Children in the order in which they were started; they are stopped in the order of `stop`."""
+    """Children in the order in which they were started; they are stopped in the order of `stop`.
 
-    def __init__(self) -> None:
+    `on_end` is told the process id of each child that ends, however it does.
+    """
+
+    def __init__(self, on_end: Callable[[int], None] = lambda _: None) -> None:
+        self._on_end = on_end
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._children: dict[str, Child] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
@@ -111,7 +115,9 @@ class Supervisor:
         pause = FIRST_PAUSE
         while True:
             begun = time.monotonic()
-            code = await self._processes[child.name].wait()
+            process = self._processes[child.name]
+            code = await process.wait()
+            self._on_end(process.pid)
             if self._stopping.is_set():
                 return
             if child.obituary is not None or code == UNMENDABLE:
