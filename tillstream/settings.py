@@ -26,6 +26,7 @@ from pydantic_settings import (
 from schemas.errors import Stop
 
 PREFIX = "TILLSTREAM_"
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 # Read by the launcher, not a setting: which file to read, and where processes under `up` share their metrics.
 NOT_SETTINGS = {"TILLSTREAM_CONFIG"}
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -75,6 +76,9 @@ class Settings(BaseSettings):
     )
     web_bind: str = Field("127.0.0.1:8080", description="where `web` listens")
     metrics_bind: str = Field("127.0.0.1:9100", description="where /metrics is served")
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="bearer token that /metrics asks for; must be set beyond loopback"
+    )
     window: Duration = Field(timedelta(minutes=5), description="length of a window; divides an hour")
     grace: Duration = Field(
         timedelta(hours=96), description="how long after its end a window stays open, by event time"

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from pydantic import SecretStr
 
 from tillstream import ch, metrics_server
-from tillstream.local.launch import LOOPBACK, free_port, is_free
-from tillstream.settings import Settings
+from tillstream.local.launch import free_port, is_free
+from tillstream.settings import LOOPBACK, Settings
 
 LOCAL = "127.0.0.1"
 METRICS = "TILLSTREAM_METRICS_BIND"

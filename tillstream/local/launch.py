@@ -14,9 +14,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from schemas.errors import Stop
-from tillstream.settings import PREFIX, Settings
+from tillstream.settings import LOOPBACK, PREFIX, Settings
 
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _PR_SET_PDEATHSIG = 1
 
 

@@ -57,12 +57,12 @@ class Stack:
         self._say = say
         self.run_folder = settings.data_dir
         self._locks: list[FolderLock] = []
-        self._supervisor = Supervisor()
+        self._supervisor = Supervisor(lambda pid: metrics_server.forget(self._metrics_folder, pid))
         self._stop_metrics: Callable[[], None] = lambda: None
 
     @property
-    def failed(self) -> asyncio.Future[str]:
-        """Done, with the sentence to say, when a part ended that cannot be started again."""
+    def failed(self) -> asyncio.Future[Stop]:
+        """Done, with what to raise, when a part ended that cannot be started again."""
         return self._supervisor.failed
 
     def pids(self) -> dict[str, int]:
@@ -171,9 +171,10 @@ class Stack:
         if part == "broker":
             host, _, port = self.settings.kafka_servers[0].rpartition(":")
             argv = broker_argv(host, int(port))
-            obituary = (
+            obituary = Stop(
                 f"The embedded broker ended by itself, and its log, which was in memory, with it "
-                f"(what it said last is in {self._log('broker')}). Everything stops."
+                f"(what it said last is in {self._log('broker')}). Everything stops.",
+                "Start it again: it begins empty.",
             )
         elif part == "clickhouse":
             options = ch.client_options(self.settings)
@@ -214,7 +215,7 @@ class Stack:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
-            raise Stop(self.failed.result())
+            raise self.failed.result()
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

@@ -10,10 +10,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas.errors import Stop
 from tillstream.local.launch import die_with_parent
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ STEADY_SECONDS = 60.0
 class Child:
     """A program to run.
 
-    `log` None sends its output to this process's standard error. `obituary`, where given, is the sentence that
+    `log` None sends its output to this process's standard error. `obituary`, where given, is the Stop that
     ends everything when this child ends by itself; without it the child is started again. `patience` is how many
     seconds it has between SIGTERM and SIGKILL; 0 kills at once one that has nothing to put in order.
     """
@@ -39,18 +40,22 @@ class Child:
     environment: Mapping[str, str]
     patience: float
     log: Path | None = None
-    obituary: str | None = None
+    obituary: Stop | None = None
 
 
 class Supervisor:
-    """Children in the order in which they were started; they are stopped in the order of `stop`."""
+    """Children in the order in which they were started; they are stopped in the order of `stop`.
 
-    def __init__(self) -> None:
+    `on_end` is told the process id of each child that ends, however it does.
+    """
+
+    def __init__(self, on_end: Callable[[int], None] = lambda _: None) -> None:
+        self._on_end = on_end
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._children: dict[str, Child] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
-        self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.failed: asyncio.Future[Stop] = asyncio.get_running_loop().create_future()
 
     async def start(self, child: Child) -> None:
         """Start a child and watch it from now on."""
@@ -108,29 +113,45 @@ class Supervisor:
         return process
 
     async def _watch(self, child: Child) -> None:
-        pause = FIRST_PAUSE
+        pause = 0.0
         while True:
             begun = time.monotonic()
-            code = await self._processes[child.name].wait()
+            process = self._processes[child.name]
+            code = await process.wait()
+            self._on_end(process.pid)
             if self._stopping.is_set():
                 return
             if child.obituary is not None or code == UNMENDABLE:
-                self._fail(child.obituary or f"{child.name} stopped: no retry can mend what it says above.")
+                self._fail(child.obituary or _no_use(child))
                 return
-            if time.monotonic() - begun >= STEADY_SECONDS:
-                pause = FIRST_PAUSE
+            pause = pause_after(pause, time.monotonic() - begun)
             log.warning("%s ended by itself (%s); it starts again in %.0f s", child.name, _how(code), pause)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._stopping.wait()
             if self._stopping.is_set():
                 return
-            pause = min(pause * 2, LONGEST_PAUSE)
-            await self._spawn(child)
+            try:
+                await self._spawn(child)
+            except OSError as fault:
+                self._fail(Stop(f"The {child.name} cannot be started again: {fault.strerror or fault}."))
+                return
 
-    def _fail(self, sentence: str) -> None:
+    def _fail(self, stop: Stop) -> None:
         if not self.failed.done():
-            self.failed.set_result(sentence)
+            self.failed.set_result(stop)
+
+
+def pause_after(previous: float, lived: float) -> float:
+    """Seconds until a child starts again that ran for `lived`; twice the previous pause unless it had settled."""
+    if not previous or lived >= STEADY_SECONDS:
+        return FIRST_PAUSE
+    return min(previous * 2, LONGEST_PAUSE)
+
+
+def _no_use(child: Child) -> Stop:
+    where = "above" if child.log is None else f"in {child.log}"
+    return Stop(f"The {child.name} stopped, and starting it again is of no use: what mends it stands {where}.")
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
