@@ -24,6 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from tillstream.plain_progress import PlainProgress
 
@@ -56,8 +57,14 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     for column in columns:
         drawn.add_column(column, justify="right" if column in figures else "left")
     for row in rows:
-        drawn.add_row(*("" if cell is None else str(cell) for cell in row))
+        # As Text, so that what a till sent is never taken for markup or terminal controls.
+        drawn.add_row(*(Text("" if cell is None else printable(str(cell))) for cell in row))
     out.print(drawn)
+
+
+def printable(text: str) -> str:
+    """The text with control characters shown as escapes: what a till sent must not drive anyone's terminal."""
+    return "".join(char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)
 
 
 def emit_json(value: Any) -> None:

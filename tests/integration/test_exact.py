@@ -5,18 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import subprocess
-import sys
-from contextlib import contextmanager
 
 import pytest
-from aiokafka import AIOKafkaProducer
 
-from schemas import topics
+from tests.integration.harness import progressed, publish, ready, roles, settled
 from tests.unit.streams.world import message
-from tillstream import ch, kafka
-from tillstream.groups import groups_of, wait_until_assigned
-from tillstream.reconcile.run import reconcile
+from tillstream import ch
 
 pytestmark = pytest.mark.integration
 STORES = 24
@@ -41,50 +35,6 @@ def receipts(many: int, seed: int):
             store, value = drawn.choice(sent[-400:])
         sent.append((store, value))
     return sent
-
-
-async def publish(settings, sent, pause=0.0):
-    producer = AIOKafkaProducer(**kafka.client_options(settings), linger_ms=5, acks="all")
-    await producer.start()
-    try:
-        for number, (store, value) in enumerate(sent):
-            await producer.send(settings.topic_prefix + topics.RECEIPTS, value, key=store.encode())
-            if pause and number % 200 == 199:
-                await asyncio.sleep(pause)  # the pace of the load, not a wait for anything
-        await producer.flush()
-    finally:
-        await producer.stop()
-
-
-@contextmanager
-def roles(environment, settings, *names):
-    """Run roles as processes; gives them by name, and a function that starts one more."""
-    running = []
-
-    def start(name):
-        process = subprocess.Popen([sys.executable, "-m", "tillstream", name], env=environment(settings))
-        running.append(process)
-        return process
-
-    try:
-        yield [start(name) for name in names], start
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
-
-
-async def ready(settings):
-    async with asyncio.timeout(60):
-        await wait_until_assigned(settings, groups_of(settings, "worker", 1) + groups_of(settings, "sink", 1))
-
-
-async def settled(settings, many):
-    report = await reconcile(settings, wait=90)
-    assert report.differences == []
-    assert report.different == 0
-    assert report.inputs == many
-    return report
 
 
 def test_the_whole_job_is_exact_and_every_input_has_one_result(migrated, environment):
@@ -128,17 +78,6 @@ def test_two_workers_and_a_sigkill_of_a_worker_and_of_the_sink_leave_it_exact(mi
     with roles(environment, migrated, "worker", "worker", "sink") as (processes, start):
         report = asyncio.run(run(processes, start))
     assert report.counts["folded"] > 7_000
-
-
-async def progressed(settings, messages):
-    """Return once ClickHouse shows so many judged messages."""
-    client = await asyncio.to_thread(ch.connect, settings)
-    async with asyncio.timeout(60):
-        while True:
-            rows = await asyncio.to_thread(client.query, "SELECT sum(messages) FROM partition_counts")
-            if rows.result_rows[0][0] >= messages:
-                return
-            await asyncio.sleep(0.1)
 
 
 def test_a_clean_stop_loses_nothing_and_a_restart_goes_on(migrated, environment):

@@ -1,0 +1,90 @@
+"""How far each consumer group has read, asked of the broker: a process that stalls cannot say so itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from schemas import topics
+from schemas.errors import TillstreamError
+from schemas.topics import group_id
+from sinks import metrics
+from tillstream import kafka
+from tillstream.settings import Settings
+from tillstream.waiting import admin
+
+log = logging.getLogger(__name__)
+
+# Which group reads which topics.
+READ = {
+    "worker": (topics.RECEIPTS,),
+    "clickhouse": (topics.WINDOWS, topics.LATE, topics.REJECTED, topics.EPOCHS),
+    "ledger": (topics.RECEIPTS,),
+}
+EVERY_SECONDS = 5.0
+
+
+class Lag(NamedTuple):
+    """Records between the committed offset and the end of one partition."""
+
+    role: str
+    group: str
+    topic: str
+    partition: int
+    committed: int
+    end: int
+
+    @property
+    def records(self) -> int:
+        """How many records are still to be read."""
+        return max(0, self.end - self.committed)
+
+
+async def end_offsets(settings: Settings, names: Iterable[str]) -> dict[TopicPartition, int]:
+    """End offsets of every partition of some topics, given without the prefix; raises KafkaError."""
+    consumer = AIOKafkaConsumer(**kafka.client_options(settings), enable_auto_commit=False, fetch_max_wait_ms=50)
+    await consumer.start()
+    try:
+        partitions = [
+            TopicPartition(settings.topic_prefix + name, number)
+            for name in names
+            for number in range(1 if name == topics.EPOCHS else settings.partitions)
+        ]
+        return await kafka.end_offsets(consumer, partitions)
+    finally:
+        await consumer.stop()
+
+
+async def measure(settings: Settings, epoch: int) -> list[Lag]:
+    """Every group's lag by partition; raises Unavailable or KafkaError."""
+    ends = await end_offsets(settings, dict.fromkeys(name for names in READ.values() for name in names))
+    found: list[Lag] = []
+    async with admin(settings) as client:
+        for role, names in READ.items():
+            group = group_id(settings.topic_prefix, epoch, role)
+            wanted = [part for part in ends if part.topic.removeprefix(settings.topic_prefix) in names]
+            committed = await client.list_consumer_group_offsets(group, partitions=wanted)
+            for part in wanted:
+                at = committed[part].offset if part in committed else -1
+                found.append(Lag(role, group, part.topic, part.partition, max(at, 0), ends[part]))
+    return found
+
+
+async def report(settings: Settings, epoch: int, stop: asyncio.Event) -> None:
+    """Keep `tillstream_consumer_lag` up to date until `stop`; while Kafka is away the last figures stand."""
+    while not stop.is_set():
+        try:
+            for lag in await measure(settings, epoch):
+                metrics.lag.labels(lag.group, lag.topic, str(lag.partition)).set(lag.records)
+        except (KafkaError, TillstreamError, OSError) as fault:
+            log.debug("lag not measured: %s", fault)
+        try:
+            async with asyncio.timeout(EVERY_SECONDS):
+                await stop.wait()
+        except TimeoutError:
+            continue

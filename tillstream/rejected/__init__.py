@@ -1,0 +1,1 @@
+"""Messages that could not be counted: found in ClickHouse, shown, and sent again."""
