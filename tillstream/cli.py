@@ -8,7 +8,7 @@ import sys
 import typer
 
 from schemas.errors import Refused, Stop, Unavailable
-from tillstream import __version__, console
+from tillstream import __version__, console, logs
 
 # In the order in which `tillstream --help` shows them. A module has `register(app: typer.Typer) -> None`.
 COMMANDS = ["demo", "up", "roles", "migrate", "replay", "products", "reconcile", "check", "status", "sql", "rejected"]
@@ -33,9 +33,12 @@ def make_cli() -> typer.Typer:
 
     @app.callback()
     def _root(
+        context: typer.Context,
         version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
     ) -> None:
         del version
+        # Before any command: what the libraries log about a neighbour that is away, the command says in a sentence.
+        logs.setup(context.invoked_subcommand or "tillstream")
 
     for name in COMMANDS:
         importlib.import_module(f"tillstream.commands.{name}").register(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
@@ -63,7 +64,6 @@ class Engine:
     def _connection(self) -> Any:
         if not hasattr(self._local, "connection"):
             self._local.connection = self._connect()
-            self._local.database = "default"
         return self._local.connection
 
     def run(
@@ -75,22 +75,41 @@ class Engine:
         parameters: Mapping[str, str],
     ) -> Answer:
         """Run one statement, in the calling thread; raises EngineError."""
-        connection = self._connection()
         try:
-            if database != self._local.database:
-                connection.query("USE `" + database.replace("`", "\\`") + "`")
-                self._local.database = database
-            for name, value in settings.items():
-                connection.query(f"SET {_checked(name)} = {_quoted(value)}")
+            if settings.get("readonly", "0") != "0":
+                # Nothing takes `readonly` back, so it gets a connection that ends with the statement.
+                connection = self._connect()
+                try:
+                    return _run(connection, statement, database, output_format, settings, parameters)
+                finally:
+                    connection.close()
+            connection = self._connection()
             try:
-                if statement.input_format is not None:
-                    return _insert(connection, statement)
-                return _query(connection, statement, output_format, parameters)
+                return _run(connection, statement, database, output_format, settings, parameters)
             finally:
                 for name in settings:
-                    connection.query(f"SET {name} = DEFAULT")
+                    # One that could not be set cannot be reset; the others must be.
+                    with contextlib.suppress(RuntimeError, chdb.ChdbError, EngineError):
+                        connection.query(f"SET {_checked(name)} = DEFAULT")
         except (RuntimeError, chdb.ChdbError) as fault:
             raise EngineError(str(fault)) from None
+
+
+def _run(
+    connection: Any,
+    statement: Statement,
+    database: str,
+    output_format: str,
+    settings: Mapping[str, str],
+    parameters: Mapping[str, str],
+) -> Answer:
+    connection.query("USE `" + database.replace("`", "\\`") + "`")
+    # `readonly` last: it forbids changing itself, and with 1 every other setting.
+    for name, value in sorted(settings.items(), key=lambda item: item[0] == "readonly"):
+        connection.query(f"SET {_checked(name)} = {_quoted(value)}")
+    if statement.input_format is not None:
+        return _insert(connection, statement)
+    return _query(connection, statement, output_format, parameters)
 
 
 def _insert(connection: Any, statement: Statement) -> Answer:
