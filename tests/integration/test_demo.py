@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pty
@@ -16,8 +17,11 @@ from contextlib import ExitStack
 import psutil
 import pytest
 
+from schemas.errors import Unavailable
 from tests.conftest import REPOSITORY
 from tests.integration.programs import none_left, program
+from tillstream import ch
+from tillstream.demo import follow as follow_module
 from tillstream.local.launch import free_port
 
 pytestmark = pytest.mark.integration
@@ -158,3 +162,34 @@ def test_ended_before_its_summary_it_leaves_no_process(usual, tmp_path, number, 
     assert "Traceback" not in demo.everything()
     if number != signal.SIGKILL:
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_that_cannot_go_on_ends_it_with_its_sentence_and_keeps_the_logs(usual, tmp_path):
+    with program(["demo", "--limit", "10"], usual()) as demo:
+        demo.says("starting worker and sink")
+        family = demo.children()
+        family["broker"].kill()
+        assert demo.ends() == 1
+        assert none_left(family.values())
+    said = demo.everything()
+    assert "The embedded broker ended by itself" in said
+    assert "Traceback" not in said
+    (folder,) = tmp_path.iterdir()
+    assert f"what the parts said is kept in {folder / 'logs'}" in said
+    assert (folder / "logs" / "broker.log").exists()
+    assert [entry.name for entry in folder.iterdir()] == ["logs"]
+
+
+def test_receipts_that_never_become_readable_are_said_with_how_many_are_missing(migrated, monkeypatch):
+    monkeypatch.setattr(follow_module, "STALLED_SECONDS", 0.0)
+
+    async def run():
+        published = asyncio.get_running_loop().create_future()
+        published.set_result(5)
+        told = []
+        with ch.connect(migrated) as client, pytest.raises(Unavailable) as stalled:
+            await follow_module.follow(client, published, told.append)
+        assert told == [(0, 0, 0)]
+        return str(stalled.value)
+
+    assert "0 of 5 receipts are counted and 0 are in the ledger" in asyncio.run(run())
