@@ -100,9 +100,11 @@ def busy(text: str) -> AbstractContextManager[Any]:
 
 def fail(sentence: str, hint: str = "") -> None:
     """An error and what mends it, on standard error."""
-    err.print(f"[bold red]error:[/] {_escaped(sentence)}")
+    # Unwrapped where no person reads along: a path or a command broken in two is of no use to anybody.
+    unwrapped = not err.is_terminal
+    err.print(f"[bold red]error:[/] {_escaped(sentence)}", soft_wrap=unwrapped)
     if hint:
-        err.print(f"[bold]hint:[/] {_escaped(hint)}")
+        err.print(f"[bold]hint:[/] {_escaped(hint)}", soft_wrap=unwrapped)
 
 
 def _escaped(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 from pydantic import SecretStr
@@ -28,8 +27,8 @@ class Address(NamedTuple):
     why: str
 
 
-def choose(settings: Settings, folder: Path) -> tuple[Settings, list[Address]]:
-    """The demo's own settings: everything below `folder`, servers of its own on loopback; and where they listen."""
+def choose(settings: Settings) -> tuple[Settings, list[Address]]:
+    """The demo's own settings, with servers of its own on loopback; and where they listen."""
     taken: set[int] = set()
     kafka = settings.kafka_servers[0].rpartition(":")
     options = ch.client_options(settings)
@@ -48,7 +47,6 @@ def choose(settings: Settings, folder: Path) -> tuple[Settings, list[Address]]:
         _address("metrics page", METRICS, *metrics, str, taken),
     ]
     values = {
-        "data_dir": folder,
         "kafka_url": addresses[0].value,
         "clickhouse_url": SecretStr(addresses[1].value),
         "metrics_bind": addresses[2].value,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from clickhouse_connect.driver.client import Client
 from rich.progress import Progress, TaskID
 
+from schemas.errors import TillstreamError
 from tillstream import ch, console
 from tillstream.demo import figures, memory
 from tillstream.demo.figures import Figures
@@ -46,8 +47,25 @@ class Outcome:
 
 
 async def run(stack: Stack, limit: int | None) -> Outcome:
-    """Start the stack, send `limit` receipts through it (None: all) and prove it; the stack runs on. Raises Stop."""
+    """Start the stack, send `limit` receipts through it (None: all) and prove it; the stack runs on.
+
+    Raises Stop and Unavailable.
+    """
     outcome = Outcome()
+    try:
+        await _run(stack, limit, outcome)
+    except* TillstreamError as faults:
+        raise _first(faults) from None
+    return outcome
+
+
+def _first(faults: BaseExceptionGroup[TillstreamError]) -> TillstreamError:
+    """One of them: what several tasks complain of has one cause."""
+    fault = faults.exceptions[0]
+    return _first(fault) if isinstance(fault, BaseExceptionGroup) else fault
+
+
+async def _run(stack: Stack, limit: int | None, outcome: Outcome) -> None:
     with outcome.phase("servers"), console.busy("the servers start"):
         report = await stack.start_servers()
     with outcome.phase("roles"), console.busy("products are loaded, worker and sink join their groups"):
@@ -65,7 +83,6 @@ async def run(stack: Stack, limit: int | None) -> Outcome:
         outcome.memory = memory.resident(stack.pids())
     finally:
         client.close()
-    return outcome
 
 
 def _load_products(stack: Stack) -> None:

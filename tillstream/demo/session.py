@@ -15,6 +15,7 @@ from tillstream.local.stack import Stack
 from tillstream.settings import Settings
 
 INTERRUPTED = 130
+DIFFERENT = 1
 
 
 class Session:
@@ -24,8 +25,7 @@ class Session:
         self._limit = limit
         self._as_json = as_json
         self._serve = serve
-        self._folder = Path(tempfile.mkdtemp(prefix="tillstream-demo-"))
-        self._settings, self._addresses = addresses.choose(settings, self._folder)
+        self._settings, self._addresses = addresses.choose(settings)
 
     async def run(self) -> int:
         """Run it; gives the exit code: 0 if all is equal. Raises Stop and Unavailable, and then keeps the logs."""
@@ -35,14 +35,16 @@ class Session:
         for one in self._addresses:
             if one.why:
                 console.note(f"{one.usual} {one.why}, so the demo's {one.part} is at {one.host}:{one.port}")
-        stack = Stack(self._settings, log_folder=self._folder / "logs", say=console.note)
-        kept = True
+        folder = Path(tempfile.mkdtemp(prefix="tillstream-demo-"))
+        settings = self._settings.model_copy(update={"data_dir": folder})
+        stack = Stack(settings, log_folder=folder / "logs", say=console.note)
+        failed = True
         try:
             code = await self._until(asked, stack)
-            kept = code == 1
+            failed = code == DIFFERENT
         finally:
             await stack.stop()
-            self._clear(keep_logs=kept)
+            _clear(folder, keep_logs=failed)
         return code
 
     async def _until(self, asked: asyncio.Event, stack: Stack) -> int:
@@ -58,7 +60,7 @@ class Session:
             if self._serve:
                 await stack.while_alive(asked.wait())
                 console.note("stopping")
-            return 1 if outcome.report.different else 0
+            return DIFFERENT if outcome.report.different else 0
         finally:
             for task in (work, stop):
                 task.cancel()
@@ -70,11 +72,14 @@ class Session:
         else:
             summary.print_summary(outcome, self._addresses, serving=self._serve)
 
-    def _clear(self, *, keep_logs: bool) -> None:
-        for entry in self._folder.iterdir():
-            if not (keep_logs and entry.name == "logs"):
-                shutil.rmtree(entry, ignore_errors=True)
-        if keep_logs:
-            console.note(f"what the parts said last is kept in {self._folder / 'logs'}")
-        else:
-            shutil.rmtree(self._folder, ignore_errors=True)
+
+def _clear(folder: Path, *, keep_logs: bool) -> None:
+    """Remove the demo's folder; what the parts said stays where something went wrong."""
+    logs = folder / "logs"
+    if not (keep_logs and logs.is_dir()):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for entry in folder.iterdir():
+        if entry != logs:
+            shutil.rmtree(entry, ignore_errors=True)
+    console.note(f"what the parts said is kept in {logs}")

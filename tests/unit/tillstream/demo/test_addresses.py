@@ -32,20 +32,19 @@ def given(kafka, clickhouse, metrics, **others):
     )
 
 
-def test_free_addresses_are_taken_as_they_are(tmp_path):
+def test_free_addresses_are_taken_as_they_are():
     ports = [free_port() for _ in range(3)]
     wanted = given(*(f"127.0.0.1:{port}" for port in ports))
-    settings, addresses = choose(wanted, tmp_path)
+    settings, addresses = choose(wanted)
     assert [address.port for address in addresses] == ports
     assert all(address.why == "" for address in addresses)
     assert settings.kafka_url == wanted.kafka_url
     assert settings.clickhouse_url == wanted.clickhouse_url
-    assert settings.data_dir == tmp_path
 
 
-def test_busy_addresses_are_replaced_by_free_ones_and_named(hold, tmp_path):
+def test_busy_addresses_are_replaced_by_free_ones_and_named(hold):
     ports = [hold() for _ in range(3)]
-    settings, addresses = choose(given(*(f"127.0.0.1:{port}" for port in ports)), tmp_path)
+    settings, addresses = choose(given(*(f"127.0.0.1:{port}" for port in ports)))
     assert [address.usual for address in addresses] == [f"127.0.0.1:{port}" for port in ports]
     assert {address.why for address in addresses} == {"is busy"}
     chosen = [address.port for address in addresses]
@@ -56,23 +55,23 @@ def test_busy_addresses_are_replaced_by_free_ones_and_named(hold, tmp_path):
     assert settings.metrics_bind == f"127.0.0.1:{chosen[2]}"
 
 
-def test_servers_elsewhere_are_left_alone(tmp_path):
+def test_servers_elsewhere_are_left_alone():
     wanted = given("kafka.example:9092,b:9092", "user:pw@db.example:8443", "0.0.0.0:9100", kafka_security="SASL_SSL")
-    settings, addresses = choose(wanted, tmp_path)
+    settings, addresses = choose(wanted)
     assert [address.host for address in addresses] == ["127.0.0.1"] * 3
     assert {address.why for address in addresses} == {"is not this machine's"}
     assert "pw" not in "".join(address.usual + address.value for address in addresses)
     assert settings.kafka_security == "PLAINTEXT"
 
 
-def test_one_port_wanted_twice_is_given_once(tmp_path):
+def test_one_port_wanted_twice_is_given_once():
     port = free_port()
-    _, addresses = choose(given(*[f"127.0.0.1:{port}"] * 3), tmp_path)
+    _, addresses = choose(given(*[f"127.0.0.1:{port}"] * 3))
     assert len({address.port for address in addresses}) == 3
 
 
-def test_other_commands_are_told_only_what_is_not_usual(hold, tmp_path):
-    _, addresses = choose(given(f"127.0.0.1:{hold()}", f"127.0.0.1:{hold()}", f"127.0.0.1:{hold()}"), tmp_path)
+def test_other_commands_are_told_only_what_is_not_usual(hold):
+    _, addresses = choose(given(f"127.0.0.1:{hold()}", f"127.0.0.1:{hold()}", f"127.0.0.1:{hold()}"))
     assert environment(addresses) == {
         "TILLSTREAM_KAFKA_URL": f"kafka://127.0.0.1:{addresses[0].port}",
         "TILLSTREAM_CLICKHOUSE_URL": f"http://127.0.0.1:{addresses[1].port}/shop",
