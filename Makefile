@@ -8,7 +8,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
   --no-annotate --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test lint format bench faults lock clean
+.PHONY: help demo test lint format docs bench faults lock clean
 
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ lint: .venv/.installed ## style, types, and the direction of imports
 format: .venv/.installed ## mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: .venv/.installed ## the generated pages of docs/ anew: commands, settings, metrics, JSON Schemas
+	@$(BIN)/python -m tillstream.docs docs
 
 bench: .venv/.installed ## figures: see bench/
 	@found=; for script in bench/*.py; do \

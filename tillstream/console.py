@@ -6,6 +6,7 @@ People's output goes to standard output, progress and notes to standard error, s
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -28,7 +29,8 @@ from rich.text import Text
 
 from tillstream.plain_progress import PlainProgress
 
-out = Console(highlight=False)
+# Where no person reads along, tables are wide: what is cut off there is lost for good.
+out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160)
 err = Console(stderr=True, highlight=False)
 
 

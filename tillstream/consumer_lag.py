@@ -46,8 +46,8 @@ class Lag(NamedTuple):
 async def end_offsets(settings: Settings, names: Iterable[str]) -> dict[TopicPartition, int]:
     """End offsets of every partition of some topics, given without the prefix; raises KafkaError."""
     consumer = AIOKafkaConsumer(**kafka.client_options(settings), enable_auto_commit=False, fetch_max_wait_ms=50)
-    await consumer.start()
     try:
+        await consumer.start()
         partitions = [
             TopicPartition(settings.topic_prefix + name, number)
             for name in names

@@ -31,8 +31,8 @@ async def read_all(settings: Settings) -> dict[int, KnownEpoch]:
     found: dict[int, KnownEpoch] = {}
     part = TopicPartition(settings.topic_prefix + EPOCHS, 0)
     consumer = AIOKafkaConsumer(**kafka.client_options(settings), enable_auto_commit=False)
-    await consumer.start()
     try:
+        await consumer.start()
         end = (await kafka.end_offsets(consumer, [part]))[part]
         await consumer.seek_to_beginning(part)
         while await consumer.position(part) < end:
@@ -50,8 +50,8 @@ async def read_all(settings: Settings) -> dict[int, KnownEpoch]:
 async def write(settings: Settings, epoch: Epoch) -> KnownEpoch:
     """Write an epoch to the topic; returns once all in-sync brokers have it."""
     producer = AIOKafkaProducer(**kafka.client_options(settings), acks="all")
-    await producer.start()
     try:
+        await producer.start()
         topic = settings.topic_prefix + EPOCHS
         sent = await producer.send_and_wait(topic, schema.encode(epoch), key=str(epoch.epoch).encode())
     finally:

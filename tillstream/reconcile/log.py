@@ -28,8 +28,8 @@ async def reader(settings: Settings, group: str | None = None) -> AsyncIterator[
         max_partition_fetch_bytes=8 * 1024 * 1024,
         fetch_max_bytes=64 * 1024 * 1024,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         yield consumer
     finally:
         await consumer.stop()

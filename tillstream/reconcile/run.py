@@ -23,6 +23,7 @@ from tillstream.reconcile.found import SECOND, Found, between, outside
 from tillstream.reconcile.recompute import Recomputed, recompute
 from tillstream.reconcile.spill import FIGURES, KEY, Spill
 from tillstream.settings import Settings
+from tillstream.waiting import wait_for_clickhouse, wait_for_kafka
 
 RESULTS = ("folded", "duplicate", "late", "rejected", "ignored")
 SHOWN = 50
@@ -50,6 +51,8 @@ class Report:
 async def reconcile(settings: Settings, wait: float = 60.0, bar: Progress | None = None) -> Report:
     """Compare ClickHouse with what batch code computes from the log; raises Unavailable when someone lags."""
     begun = time.monotonic()
+    await wait_for_kafka(settings, wait)
+    await wait_for_clickhouse(settings, wait)
     live = epochs.live(await epochs.read_all(settings), settings)
     if live is None:
         raise Stop("There is no live epoch.", "Run `tillstream migrate`.")

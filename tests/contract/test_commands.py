@@ -1,0 +1,150 @@
+"""Every command from the outside: its help, its examples, its page, and what it says when nobody answers."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tillstream import docs
+from tillstream.cli import COMMANDS, make_cli
+from tillstream.local.launch import free_port
+
+ROOT = Path(__file__).parents[2]
+WALKED = dict(docs.walk())
+CONTRACT = {
+    "demo", "up", "worker", "sink", "migrate", "replay", "reconcile", "check", "status", "sql", "rejected list",
+    "rejected show", "rejected replay",
+}  # fmt: skip
+# These print nothing but a log, or write a file.
+WITHOUT_JSON = {"up", "worker", "sink"}
+# A way to call each command that needs Kafka or ClickHouse.
+NEEDY = [
+    ["migrate", "--wait", "0"], ["reconcile", "--wait", "0"], ["products", "tests/data/receipts.ndjson"], ["status"],
+    ["sql", "SELECT 1"], ["rejected", "list"], ["rejected", "show", "0:0"], ["rejected", "export", "-"],
+    ["rejected", "replay"],
+]  # fmt: skip
+
+
+def test_the_contracts_commands_are_there():
+    assert {f"tillstream {name}" for name in CONTRACT} <= set(WALKED)
+
+
+@pytest.mark.parametrize("name", WALKED)
+def test_each_command_tells_what_it_does_with_examples(name):
+    shown = CliRunner().invoke(make_cli(), [*name.split()[1:], "--help"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0
+    examples = re.findall(rf"^\W*(?:.*\s)?({name}\b.*)$", shown.output.partition("Examples")[2], re.MULTILINE)
+    assert examples, f"{name} --help has no examples"
+    if name.removeprefix("tillstream ") not in WITHOUT_JSON:
+        assert "--json" in shown.output
+
+
+@pytest.mark.parametrize("name", WALKED)
+def test_the_options_of_its_examples_exist(name):
+    command = WALKED[name]
+    known = {flag for parameter in command.params for flag in parameter.opts}
+    for used in re.findall(r"(?<=\s)--[a-z-]+", command.help.partition("Examples")[2]):
+        assert used in known, f"{name} has no {used}"
+
+
+def test_the_generated_pages_are_not_stale():
+    for name, text in docs.pages().items():
+        assert (ROOT / "docs" / name).read_text("utf-8") == text, f"docs/{name} is stale: run `make docs`"
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [(["nosuch"], "No such command"), (["sql"], "Missing argument"), (["replay", "x", "--fast"], "No such option")],
+)
+def test_a_wrong_call_is_a_sentence(argv, said):
+    done = subprocess.run([sys.executable, "-m", "tillstream", *argv], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("argv", NEEDY, ids=shlex.join)
+def test_neighbours_that_are_away_are_a_sentence_and_no_traceback(argv, tmp_path, monkeypatch):
+    port = free_port()
+    monkeypatch.setenv("TILLSTREAM_KAFKA_URL", f"kafka://127.0.0.1:{port}")
+    monkeypatch.setenv("TILLSTREAM_CLICKHOUSE_URL", f"http://user:hush@127.0.0.1:{port}/nowhere")
+    done = subprocess.run(
+        [sys.executable, "-m", "tillstream", *argv], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert "refused" in said or "does not answer" in said or "sku" in said
+    assert "Traceback" not in said
+    assert "hush" not in said
+    assert len(said.splitlines()) <= 6, said
+
+
+def test_check_tells_line_path_and_reason_and_ends_with_1(tmp_path):
+    file = tmp_path / "receipts.ndjson"
+    good = (ROOT / "tests/data/receipts.ndjson").read_text("utf-8").splitlines()[0]
+    file.write_text(f"{good}\n\n{good.replace('59.80', '-59.80')}\n{{\n", "utf-8")
+    shown = CliRunner().invoke(make_cli(), ["check", str(file)], env={"COLUMNS": "160"})
+    assert shown.exit_code == 1
+    assert re.search(r"3 .*\$\.lines\[0\]\.amount.*no sign", shown.output)
+    assert "3 receipts: 1 valid with 2 lines, 2 would be refused" in shown.output
+    told = CliRunner().invoke(make_cli(), ["check", str(file), "--json"])
+    found = json.loads(told.stdout)
+    assert {"file", "receipts", "valid", "faulty", "lines", "faults"} == set(found)
+    assert [(fault["line"], fault["path"]) for fault in found["faults"]] == [(3, "$.lines[0].amount"), (4, "$")]
+
+
+def test_check_of_a_good_file_ends_with_0():
+    shown = CliRunner().invoke(make_cli(), ["check", str(ROOT / "tests/data/receipts.ndjson")])
+    assert shown.exit_code == 0
+    assert shown.output.endswith("7 receipts: 7 valid with 11 lines, 0 would be refused\n")
+
+
+@pytest.mark.integration
+def test_sql_gives_tables_json_and_csv_and_only_reads(migrated, environment):
+    def sql(*argv, code=0, **more):
+        run = [sys.executable, "-m", "tillstream", "sql", *argv]
+        done = subprocess.run(run, env=environment(migrated), capture_output=True, text=True, check=False, **more)
+        assert done.returncode == code, done.stderr
+        return done.stdout or done.stderr
+
+    query = "SELECT toDecimal64(1.5, 2) AS a, toDateTime('2026-11-23 16:05:09', 'UTC') AS t, NULL AS n, '[red]' AS x"
+    assert json.loads(sql(query, "--json")) == [{"a": "1.50", "t": "2026-11-23T16:05:09Z", "n": None, "x": "[red]"}]
+    table = sql("-", input=query + ";\n")
+    assert "2026-11-23 16:05:09Z" in table
+    assert "[red]" in table
+    assert sql("SELECT 1 AS a, 'x,y' AS b", "--csv") == 'a,b\n1,"x,y"\n'
+    assert "10" in sql("SELECT number FROM numbers(11)", "--rows", "11")
+    assert "only reads" in sql("INSERT INTO products (sku) VALUES ('x')", code=1)
+    assert "Unknown table" in sql("SELECT * FROM nosuch", code=1)
+    assert json.loads(sql("SELECT count() AS n FROM products", "--json")) == [{"n": 0}]
+
+
+@pytest.mark.integration
+def test_the_page_on_sql_names_every_object_and_every_column_of_the_views(migrated):
+    from tillstream import ch
+
+    page = (ROOT / "docs/sql.md").read_text("utf-8")
+    with ch.connect(migrated) as client:
+        rows = client.query(
+            "SELECT t.name, t.engine, c.name FROM system.tables AS t INNER JOIN system.columns AS c"
+            " ON c.database = t.database AND c.table = t.name WHERE t.database = currentDatabase()"
+        ).result_rows
+    for table, engine, column in rows:
+        if engine != "View":
+            assert f"| `{table}` |" in page
+            continue
+        assert re.search(rf"^### .*\b{table}\b", page, re.MULTILINE), f"docs/sql.md does not name {table}"
+        section = re.search(rf"^### {table}$(.*?)^##", page, re.MULTILINE | re.DOTALL)
+        assert section is None or f"`{column}`" in section[1], f"docs/sql.md leaves out {table}.{column}"
+
+
+def test_every_module_of_commands_is_on_the_command_line():
+    modules = {file.stem for file in (ROOT / "tillstream/commands").glob("*.py")} - {"__init__"}
+    assert modules == set(COMMANDS)
