@@ -8,7 +8,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
   --no-annotate --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test lint format docs bench faults lock clean
+.PHONY: help demo test lint format docs picture bench faults lock clean
 
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ format: .venv/.installed ## mend what ruff can mend
 
 docs: .venv/.installed ## the generated pages of docs/ anew: commands, settings, metrics, JSON Schemas
 	@$(BIN)/python -m tillstream.docs docs
+
+picture: .venv/.installed ## the picture in README.md anew: a run of the demo
+	@$(BIN)/python -m tillstream.demo.picture docs/demo.svg
 
 bench: .venv/.installed ## figures: see bench/
 	@found=; for script in bench/*.py; do \

@@ -62,6 +62,8 @@ def sql(
         writer = csv.writer(sys.stdout)
         writer.writerow(names)
         writer.writerows([plain(cell) for cell in row] for row in rows)
+    elif not rows:
+        console.out.print("no rows")
     else:
         figures = [name for name, cell in zip(names, rows[0] if rows else (), strict=False) if _is_figure(cell)]
         console.table("", names, ([shown(cell) for cell in row] for row in rows[:limit]), right=figures)
