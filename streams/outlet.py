@@ -78,7 +78,7 @@ class KafkaOutlet:
             results = await asyncio.gather(*(future for future, *_ in sent), return_exceptions=True)
             failed = [(result, *what[1:]) for result, what in zip(results, sent, strict=True) if _failed(result)]
             if not failed:
-                return
+                break
             for fault, topic, *_ in failed:
                 _raise_if_final(fault, topic)
             attempt += 1

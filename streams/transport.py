@@ -19,7 +19,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import faust
-from aiokafka.errors import CommitFailedError, IllegalGenerationError, KafkaError, UnknownMemberIdError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaError,
+    UnknownMemberIdError,
+)
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -119,24 +125,27 @@ class ChunkConsumer(driver.Consumer):
         records, active = await self._wait_next_records(timeout)
         if records is None or self.should_stop:
             return
-        if not self.flow_active:
-            await self.perform_seek()
-            return
         generation = self.app.consumer_generation_id
         for partition, batch in records.items():
             tp = TP(partition.topic, partition.partition)
-            if not batch or (active is not None and tp not in active and tp not in self._buffered_partitions):
-                self._follows[tp] = UNKNOWN
-                continue
-            if not self.flow_active or self.app.consumer_generation_id != generation:
-                return
             if seeks.get(tp, 0) != self._seeks[tp]:
                 # A seek while the fetch was under way: nobody can tell whether the records are from before it.
-                await self.seek(tp, self._sought_offset[tp])
+                await self._seek_again(tp)
+                continue
+            wanted = active is None or tp in active or tp in self._buffered_partitions
+            if not batch or not wanted or not self.flow_active or self.app.consumer_generation_id != generation:
+                # In a rebalance all of it is dropped: who gets the partition seeks it before reading on.
+                self._follows[tp] = UNKNOWN
                 continue
             chunk = Chunk(tp, batch, self._follows.get(tp, UNKNOWN), self._seeks[tp])
             self._follows[tp] = chunk.last
             yield tp, self._chunk_message(chunk)
+
+    async def _seek_again(self, tp: TP) -> None:
+        try:
+            await self.seek(tp, self._sought_offset[tp])
+        except IllegalStateError:  # a rebalance has taken it away meanwhile
+            self._follows[tp] = UNKNOWN
 
     def _chunk_message(self, chunk: Chunk) -> ConsumerMessage:
         last = chunk.records[-1]
@@ -190,11 +199,14 @@ class ChunkConsumer(driver.Consumer):
         await super().perform_seek()
         for partition in self.assignment():
             tp = TP(partition.topic, partition.partition)
-            # Without a committed offset the consumer begins at the log's beginning.
+            if self._is_changelog_tp(tp):
+                continue
             committed = self._committed_offset[tp] or 0
-            self._sought(tp, committed)
-            if self.starts.get(tp, committed) < committed:
-                await self.seek(tp, self.starts[tp])
+            start = min(committed, self.starts.get(tp, committed))
+            if 0 < start == committed:
+                self._sought(tp, start)
+            else:  # Faust has not moved it where nothing was committed, whatever was fetched already
+                await self.seek(tp, start)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Nothing: a chunk's offset is its last record's, the records before it are in it."""

@@ -4,7 +4,7 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
-from aiokafka.errors import CommitFailedError, IllegalGenerationError, RequestTimedOutError
+from aiokafka.errors import CommitFailedError, IllegalGenerationError, IllegalStateError, RequestTimedOutError
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
@@ -220,6 +220,32 @@ class TestDelivery:
                 consumer.stop_flow()
         assert delivered == [P0]
 
+    async def test_what_a_rebalance_overtakes_is_dropped_without_touching_what_may_be_assigned_no_more(self, consumer):
+        """Seeking a revoked partition raises, and what the fetcher raises ends the worker."""
+
+        async def rebalanced():
+            consumer.stop_flow()
+
+        consumer._follows[P0] = 7
+        consumer._thread.while_fetching = rebalanced
+        assert await fetched(consumer, records(8)) == []
+        assert consumer._thread.seeks == []
+        consumer.resume_flow()
+        consumer._thread.while_fetching = None
+        [chunk] = await fetched(consumer, records(9))
+        assert chunk.follows == UNKNOWN, "the hole shows"
+
+    async def test_a_partition_that_is_gone_when_it_is_to_be_sought_again_is_let_go(self, consumer, monkeypatch):
+        async def gone(partition, offset):
+            raise IllegalStateError(partition)
+
+        async def seek_meanwhile():
+            await consumer.seek_wait({P0: 3})
+
+        consumer._thread.while_fetching = seek_meanwhile
+        monkeypatch.setattr(consumer, "_seek", gone)
+        assert await fetched(consumer, records(8)) == []
+
     async def test_while_the_flow_is_stopped_it_waits(self, consumer):
         consumer.stop_flow()
         consumer._thread.fetches = [records(0)]
@@ -240,16 +266,25 @@ class TestWhereAWorkerStarts:
             pytest.param(4, 10, [], id="at a commit that is behind: the rest is replayed"),
             pytest.param(10, 4, [(P0, 4)], id="at the state, where the commit is ahead"),
             pytest.param(10, 0, [(P0, 0)], id="at the log's beginning, where there is no state"),
-            pytest.param(None, 10, [], id="at the log's beginning, where nothing was ever committed"),
+            pytest.param(None, 10, [(P0, 0)], id="at the log's beginning, where nothing was ever committed"),
         ],
     )
     async def test_it_starts_at_the_smaller_of_commit_and_state(self, consumer, committed, start, sought):
-        consumer._thread.committed = {P0: committed, P1: None}
+        consumer._thread.committed = {P0: committed, P1: 5}
         consumer.starts[P0] = start
         await consumer.perform_seek()
         assert consumer._thread.seeks == sought
         [chunk] = await fetched(consumer, records(min(start, committed or 0)))
         assert chunk.follows == AFTER_SEEK
+
+    async def test_what_was_fetched_before_it_went_to_its_start_is_fetched_again_also_where_nothing_was_committed(
+        self, consumer
+    ):
+        """The queues are cleared at the end of a restore: a chunk that was delivered by then is lost."""
+        await fetched(consumer, records(0, 1))
+        consumer._thread.committed = {P0: None, P1: 5}
+        await consumer.perform_seek()
+        assert consumer._thread.seeks == [(P0, 0)]
 
     async def test_a_restore_reads_from_where_it_sought(self, consumer):
         await consumer.seek_wait({P0: 0})
