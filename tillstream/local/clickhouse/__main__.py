@@ -34,7 +34,10 @@ async def serve(host: str, port: int, path: Path) -> None:
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, stop.set)
         engine = Engine(path / "engine")
-        runner = web.AppRunner(make_app(engine), access_log=None, handle_signals=False, shutdown_timeout=5)
+        # aiohttp undoes zstd only with a package more: all compression is undone in one place, tillstream's own.
+        runner = web.AppRunner(
+            make_app(engine), access_log=None, handle_signals=False, shutdown_timeout=5, auto_decompress=False
+        )
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port).start()

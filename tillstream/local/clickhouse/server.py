@@ -96,10 +96,9 @@ async def _answer(engine: Engine, request: web.Request, headers: dict[str, str])
 
 
 async def _body(request: web.Request) -> bytes:
-    # aiohttp undoes gzip and deflate by itself; the others are ours.
     body = await request.read()
     encoding = request.headers.get("Content-Encoding", "").lower()
-    if not body or not encoding or encoding in ("gzip", "deflate", "identity"):
+    if not body or encoding in ("", "identity"):
         return body
     if encoding not in _DECODERS:
         raise EngineError(f"Code: 48. DB::Exception: Unknown compression {encoding}. (NOT_IMPLEMENTED)")
