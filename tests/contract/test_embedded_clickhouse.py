@@ -187,6 +187,24 @@ def test_rows_of_a_wrong_shape_are_refused_with_the_engines_code(clickhouse, cli
     assert client.query("SELECT count() FROM t").result_rows == [(0,)]
 
 
+def test_an_insert_that_the_table_refuses_is_an_error_and_leaves_no_row(clickhouse, client):
+    client.command("CREATE TABLE t (a Int32, CONSTRAINT few CHECK a < 1000) ENGINE = MergeTree ORDER BY a")
+    with pytest.raises(DatabaseError, match="few"):
+        client.insert_arrow("t", pa.table({"a": pa.array([1, 5000, 2], pa.int32())}))
+    refused = ask(clickhouse, body=b"INSERT INTO t VALUES (1), (5000)", database=client.database)
+    assert refused[1]["X-ClickHouse-Exception-Code"] == "469"
+    assert client.query("SELECT count() FROM t").result_rows == [(0,)]
+
+
+def test_an_insert_may_carry_settings(clickhouse, client):
+    client.command("CREATE TABLE t (a Int32, m Date) ENGINE = MergeTree PARTITION BY m ORDER BY a")
+    rows = b"".join(b'{"a": %d, "m": "%d-01-01"}\n' % (n, 1990 + n) for n in range(9))
+    query = "INSERT INTO t (a, m) SETTINGS max_partitions_per_insert_block = %d FORMAT JSONEachRow"
+    assert ask(clickhouse, query % 3, body=rows, database=client.database)[1]["X-ClickHouse-Exception-Code"] == "252"
+    assert ask(clickhouse, query % 9, body=rows, database=client.database)[0] == 200
+    assert client.query("SELECT count() FROM t").result_rows == [(9,)]
+
+
 def test_many_clients_at_once_get_each_its_own_answer(settings, clickhouse):
     def one(number):
         with ch.connect(settings, database="", max_threads=1 + number % 2) as client:

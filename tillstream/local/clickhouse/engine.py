@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import re
+import tempfile
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +20,7 @@ from tillstream.local.clickhouse.statement import Statement
 
 # Two threads double the throughput of inserts, four do not; the others are for readers.
 THREADS = 4
+_INSERT = "insert-"
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _CODE = re.compile(r"Code: (\d+)\.")
 
@@ -48,6 +51,9 @@ class Engine:
     def __init__(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self._path = str(path)
+        self._folder = path.parent
+        for left in self._folder.glob(f"{_INSERT}*"):  # by a process that was killed
+            left.unlink()
         self._local = threading.local()
         # The first connection opens the engine, and keeps it open.
         self._first = self._connect()
@@ -80,12 +86,12 @@ class Engine:
                 # Nothing takes `readonly` back, so it gets a connection that ends with the statement.
                 connection = self._connect()
                 try:
-                    return _run(connection, statement, database, output_format, settings, parameters)
+                    return _run(connection, statement, database, output_format, settings, parameters, self._folder)
                 finally:
                     connection.close()
             connection = self._connection()
             try:
-                return _run(connection, statement, database, output_format, settings, parameters)
+                return _run(connection, statement, database, output_format, settings, parameters, self._folder)
             finally:
                 for name in settings:
                     # One that could not be set cannot be reset; the others must be.
@@ -93,6 +99,10 @@ class Engine:
                         connection.query(f"SET {_checked(name)} = DEFAULT")
         except (RuntimeError, chdb.ChdbError) as fault:
             raise EngineError(str(fault)) from None
+        except OSError as fault:
+            if fault.errno != errno.ENOSPC:
+                raise
+            raise EngineError("Code: 243. DB::Exception: The disk is full. (NOT_ENOUGH_SPACE)") from None
 
 
 def _run(
@@ -102,22 +112,25 @@ def _run(
     output_format: str,
     settings: Mapping[str, str],
     parameters: Mapping[str, str],
+    folder: Path,
 ) -> Answer:
     connection.query("USE `" + database.replace("`", "\\`") + "`")
     # `readonly` last: it forbids changing itself, and with 1 every other setting.
     for name, value in sorted(settings.items(), key=lambda item: item[0] == "readonly"):
         connection.query(f"SET {_checked(name)} = {_quoted(value)}")
     if statement.input_format is not None:
-        return _insert(connection, statement)
+        return _insert(connection, statement, folder)
     return _query(connection, statement, output_format, parameters)
 
 
-def _insert(connection: Any, statement: Statement) -> Answer:
-    with connection.send_insert(statement.sql, statement.input_format) as inserter:
-        if len(statement.data):
-            inserter.append(bytes(statement.data))
-        result = inserter.finish()
-    written = {"written_rows": str(result.rows_written), "written_bytes": str(result.bytes_written)}
+def _insert(connection: Any, statement: Statement, folder: Path) -> Answer:
+    """Insert from a file: chDB's streaming insert says nothing of rows that the table refused, and loses them."""
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=_INSERT) as file:
+        file.write(statement.data)
+        file.flush()
+        source = f"FROM INFILE {_quoted(file.name)} {statement.settings} FORMAT {statement.input_format}"
+        result = connection.query(f"{statement.sql} {source}", "TabSeparated")
+    written = {"written_rows": str(result.rows_written()), "written_bytes": str(result.bytes_written())}
     return Answer(b"", "TabSeparated", written)
 
 

@@ -9,8 +9,8 @@ _LEADING = re.compile(rb"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
 _INSERT = re.compile(rb"INSERT\s+INTO\b", re.IGNORECASE)
 # Up to the FORMAT clause or VALUES: names, backquoted names, and a bracketed column list.
 _INSERT_FORMAT = re.compile(
-    rb"(?P<head>INSERT\s+INTO\s+(?:TABLE\s+)?(?:FUNCTION\s+)?[^\s(]+\s*(?:\((?:[^()`\"]|`[^`]*`|\"[^\"]*\"|\([^()]*\))*\))?\s*"
-    rb"(?:SETTINGS\s+(?:(?!\bFORMAT\b|\bVALUES\b).)*?)?)"
+    rb"(?P<head>INSERT\s+INTO\s+(?:TABLE\s+)?(?:FUNCTION\s+)?[^\s(]+\s*(?:\((?:[^()`\"]|`[^`]*`|\"[^\"]*\"|\([^()]*\))*\))?)\s*"
+    rb"(?P<settings>SETTINGS\s+(?:(?!\bFORMAT\b|\bVALUES\b).)*?)?"
     rb"(?:FORMAT\s+(?P<format>\w+)|(?P<values>VALUES))",
     re.IGNORECASE | re.DOTALL,
 )
@@ -23,9 +23,10 @@ _NO_RESULT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`sql` is what the engine gets; an INSERT with data has its `data` and their `input_format` apart."""
+    """`sql` is what the engine gets; an INSERT with data has its SETTINGS, `data` and their `input_format` apart."""
 
     sql: str
+    settings: str = ""
     input_format: str | None = None
     data: bytes | memoryview = b""
     output_format: str | None = None
@@ -63,4 +64,5 @@ def _insert(text: bytes, found: re.Match[bytes], query_length: int) -> Statement
         at += 2
     elif text[at : at + 1] in (b"\n", b" "):
         at += 1
-    return Statement(found["head"].decode("utf-8").strip(), input_format, memoryview(text)[at:], returns_rows=False)
+    head, settings = found["head"].decode("utf-8").strip(), (found["settings"] or b"").decode("utf-8").strip()
+    return Statement(head, settings, input_format, memoryview(text)[at:], returns_rows=False)

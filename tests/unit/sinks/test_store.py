@@ -1,0 +1,108 @@
+"""Which answers of ClickHouse wait, stop, or stand a bad row alone. The client is a fake: no server has such moods."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+
+from schemas.errors import Stop, Unavailable
+from sinks import store as store_module
+from sinks.batch import Batch, Rows, Source
+from sinks.store import ClickHouseStore
+
+
+def database_error(code):
+    fault = DatabaseError(f"Code: {code}. DB::Exception: it says why")
+    fault.code = code
+    return fault
+
+
+class Client:
+    """Refuses tables that hold a bad value, with a code; keeps the rest."""
+
+    def __init__(self, bad=(), code=53, fault=None):
+        self.bad, self.code, self.fault = set(bad), code, fault
+        self.rows: dict[str, list] = {}
+
+    def insert_arrow(self, table, data, settings):
+        assert settings["async_insert"] == 0
+        assert settings["deduplicate_insert"] == "disable"
+        if self.fault is not None:
+            raise self.fault
+        if table != "rejected" and self.bad & set(data.column("a").to_pylist()):
+            raise database_error(self.code)
+        self.rows.setdefault(table, []).extend(data.to_pylist())
+
+
+def batch(values, **more):
+    sources = [Source("sales.windows", 3, offset) for offset, _ in enumerate(values)]
+    return Batch([Rows("t", pa.table({"a": list(values)}), sources)], **more)
+
+
+def written(client, values, **more):
+    ClickHouseStore("clickhouse", lambda: client).write(batch(values, **more))
+    return [row["a"] for row in client.rows.get("t", [])]
+
+
+def test_bad_rows_stand_alone_and_the_others_are_written_in_their_order():
+    client = Client(bad=[3, 7])
+    assert written(client, range(10)) == [0, 1, 2, 4, 5, 6, 8, 9]
+    aside = client.rows["rejected"]
+    assert [(row["topic"], row["partition"], row["offset"]) for row in aside] == [
+        ("sales.windows", 3, 3), ("sales.windows", 3, 7),
+    ]  # fmt: skip
+    assert all("it says why" in row["reason"] for row in aside)
+
+
+def test_what_could_not_be_read_is_set_aside_with_its_reason():
+    client = Client()
+    written(client, [], unreadable=[(Source("pos.late", 1, 2), "no such message")])
+    assert [row["reason"] for row in client.rows["rejected"]] == ["no such message"]
+
+
+@pytest.mark.parametrize("code", [159, 202, 241, 252, 285, 999])
+def test_what_passes_by_itself_is_waited_out(code):
+    with pytest.raises(Unavailable):
+        written(Client(bad=[1], code=code), [1])
+
+
+@pytest.mark.parametrize("fault", [OperationalError("refused"), OSError("reset"), DatabaseError("no code at all")])
+def test_a_server_that_is_away_is_waited_out_with_a_new_client(fault):
+    made = []
+
+    def connect():
+        made.append(Client(fault=fault if not made else None))
+        return made[-1]
+
+    store = ClickHouseStore("clickhouse", connect)
+    with pytest.raises(Unavailable):
+        store.write(batch([1]))
+    if not isinstance(fault, DatabaseError):
+        store.write(batch([1]))
+        assert made[1].rows["t"] == [{"a": 1}]
+
+
+@pytest.mark.parametrize(("code", "mend"), [(60, "migrate"), (81, "migrate"), (516, "password"), (497, "Grant")])
+def test_what_no_retry_mends_stops_with_what_mends_it(code, mend):
+    with pytest.raises(Stop) as stopped:
+        written(Client(bad=[1], code=code), [1])
+    assert mend in stopped.value.hint
+
+
+def test_a_bad_deploy_stops_instead_of_setting_everything_aside(monkeypatch):
+    monkeypatch.setattr(store_module, "MOST_SET_ASIDE", 20)
+    store = ClickHouseStore("clickhouse", lambda: Client(bad=range(100)))
+    store.write(batch(range(10)))
+    with pytest.raises(Stop, match="20 rows aside"):
+        store.write(batch(range(10)))
+
+
+def test_a_good_batch_between_starts_the_count_anew(monkeypatch):
+    monkeypatch.setattr(store_module, "MOST_SET_ASIDE", 20)
+    client = Client(bad=range(10))
+    store = ClickHouseStore("clickhouse", lambda: client)
+    for _ in range(5):
+        store.write(batch(range(10)))
+        store.write(batch([50]))
+    assert len(client.rows["rejected"]) == 50
