@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
-PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile
+# More workers than cores: most of a test's time is waiting for a broker's timeouts.
+PYTEST = $(BIN)/python -m pytest -n 4 --dist loadfile
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --custom-compile-command "make lock" pyproject.toml

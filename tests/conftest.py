@@ -20,6 +20,9 @@ from tillstream.local.launch import EmbeddedClickHouse, free_port
 from tillstream.settings import Settings
 from tillstream.waiting import wait_for_clickhouse, wait_for_kafka
 
+# xdist tells its workers a width of 80; output of commands is judged as a pipe gets it.
+os.environ.pop("COLUMNS", None)
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 START_SECONDS = 30
 TEST_PARTITIONS = 4

@@ -1,0 +1,82 @@
+"""Reading a receipt by every rule, against msgspec's bare typed decode of the same bytes: python bench/decode.py
+
+    python bench/decode.py [--receipts 40000] [--rounds 5] [--json]
+
+Four kinds of the demo's receipts: decimals as strings, as JSON numbers, with a field that the contract does not name,
+and (bare) what msgspec alone takes, without a check of numbers, times, currencies or card numbers. The best of the rounds
+counts, in alternation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import sys
+import time
+
+import msgspec
+from lib import contest
+from rich.console import Console
+from rich.table import Table
+
+from schemas.decode import decode
+from schemas.receipt import ReceiptMessage
+from tillstream.local import demo_data
+
+BARE = "bare msgspec"
+
+
+def numbers(value: bytes) -> bytes:
+    """The receipt with its decimals as JSON numbers."""
+    receipt = json.loads(value)
+    for line in receipt["lines"]:
+        for name in ("quantity", "amount", "discount"):
+            line[name] = float(line[name])
+    return json.dumps(receipt).encode()
+
+
+def seconds(read, values) -> float:
+    gc.collect()
+    begun = time.perf_counter()
+    for value in values:
+        read(value)
+    return time.perf_counter() - begun
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--receipts", type=int, default=40_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+
+    receipts = list(demo_data.receipts(given.receipts))
+    lines = sum(receipt.lines for receipt in receipts)
+    texts = [receipt.value for receipt in receipts]
+    contestants = {
+        BARE: (msgspec.json.Decoder(ReceiptMessage).decode, texts),
+        "decimals as strings": (decode, texts),
+        "decimals as JSON numbers": (decode, [numbers(value) for value in texts]),
+        "with an unknown field": (decode, [value[:-1] + b',"note":"x"}' for value in texts]),
+    }
+    gc.freeze()
+    best = dict.fromkeys(contestants, float("inf"))
+    for _ in range(given.rounds):
+        for name, (read, values) in contestants.items():
+            best[name] = min(best[name], seconds(read, values))
+    rates = {name: lines / took for name, took in best.items()}
+    if given.json:
+        sys.stdout.write(json.dumps({"machine": contest.machine(), "lines_per_second": rates}, indent=2) + "\n")
+        return
+    table = Table(title="lines/s on one core", title_justify="left")
+    for column in ("what", "of bare msgspec", "lines/s"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    for name, rate in rates.items():
+        table.add_row(name, f"{rate / rates[BARE]:.2f}", f"{rate:,.0f}")
+    Console().print(table)
+    Console().print(f"measured on {contest.machine()}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()
