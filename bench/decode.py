@@ -3,8 +3,8 @@
     python bench/decode.py [--receipts 40000] [--rounds 5] [--json]
 
 Four kinds of the demo's receipts: decimals as strings, as JSON numbers, with a field that the contract does not name,
-and (bare) what msgspec alone takes, without a check of numbers, times, currencies or card numbers. The best of the rounds
-counts, in alternation.
+and (bare) what msgspec alone takes, without a check of numbers, times, currencies or card numbers. The best of the
+rounds counts, in alternation.
 """
 
 from __future__ import annotations

@@ -30,6 +30,11 @@ def holds_card_bytes(text: bytes) -> bool:
     return any(_is_card_run(found[0].decode("ascii")) for found in _RUN_OF_BYTES.finditer(text))
 
 
+def may_hold_card(text: bytes) -> bool:
+    """Whether there are digits enough for one: quick, and True for most long ids too."""
+    return _RUN_OF_BYTES.search(text) is not None
+
+
 def _is_card_run(run: str) -> bool:
     groups = _PARTS.split(run)
     for first in range(len(groups)):

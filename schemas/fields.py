@@ -22,6 +22,8 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WHOLE = re.compile(r"-?[0-9]+")
 _LONGEST_WHOLE = 20
+DEEPEST = 64
+_TOO_DEEP = "is nested too deeply"
 
 
 class Token(str):
@@ -31,18 +33,35 @@ class Token(str):
 
 
 def parse(value: bytes) -> Any:
-    """JSON with its numbers as Tokens; raises Refused."""
+    """JSON with its numbers as Tokens; raises Refused.
+
+    Nesting beyond DEEPEST is refused, whatever the stack of the caller would bear: a message must be judged alike
+    wherever it is read.
+    """
     try:
-        return json.loads(value.decode("utf-8"), parse_float=Token, parse_int=Token, parse_constant=_refuse_constant)
+        text = value.decode("utf-8")
+        found = json.loads(text, parse_float=Token, parse_int=Token, parse_constant=_refuse_constant)
     except UnicodeDecodeError as fault:
         reason = f"is not UTF-8 at byte {fault.start}"
     except json.JSONDecodeError as fault:
         reason = f"is no JSON: {fault.msg[:1].lower()}{fault.msg[1:]} at character {fault.pos}"
     except RecursionError:
-        reason = "is nested too deeply"
+        reason = _TOO_DEEP
     except NumberFault as fault:
         reason = f"is no JSON: {fault}"
+    else:
+        if text.count("[") + text.count("{") <= DEEPEST or _depth(found) <= DEEPEST:
+            return found
+        reason = _TOO_DEEP
     raise Refused("$", reason, "send one JSON object in UTF-8") from None
+
+
+def _depth(found: Any) -> int:
+    depth, level = 0, [found]
+    while level := [one for one in level if isinstance(one, dict | list)]:
+        depth += 1
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return depth
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -276,6 +276,27 @@ def test_what_is_no_receipt_at_all_is_one_typed_refusal(value, reason):
     assert reason in refused.value.reason
 
 
+@pytest.mark.parametrize("line", [False, True])
+@pytest.mark.parametrize(
+    ("depth", "refused"), [(1, False), (60, False), (64, True), (65, True), (400, True), (9_000, True)]
+)
+def test_nesting_is_judged_alike_however_deep_the_callers_stack_is(line, depth, refused):
+    nested = b"[" * depth + b"]" * depth
+    place = b'"sku"' if line else b'"currency"'
+    value = encoded(RECEIPT).replace(place, b'"x": %s, %s' % (nested, place), 1)
+
+    def outcome(stack):
+        if stack:
+            return outcome(stack - 1)
+        try:
+            return decode(value)
+        except Refused as fault:
+            return fault.reason
+
+    wanted = "is nested too deeply" if refused else decode(encoded(RECEIPT))
+    assert outcome(0) == outcome(300) == wanted
+
+
 @pytest.mark.parametrize("path", ["$.transaction_id", "$.customer_id", "$.lines[0].unit", "$.lines[0].sku"])
 def test_half_a_character_is_refused(path):
     with pytest.raises(Refused, match="surrogate") as refused:

@@ -49,6 +49,7 @@ receipts = st.fixed_dictionaries(
         "till_id": ids, "sequence": st.one_of(st.integers(), st.none()), "type": choices,
         "business_date": st.sampled_from(["2026-11-23", "2026-02-30", "", None]),
         "customer_id": st.one_of(ids, st.none()), "extra": st.dictionaries(st.text(max_size=3), ids, max_size=2),
+        "lines_": st.just([{"sku": 1}]), "4111111111111111": st.none(),
     },
 )  # fmt: skip
 
