@@ -42,6 +42,12 @@ SET_ASIDE = Metric(
 FRESHNESS = Metric(
     "tillstream_freshness_seconds", "gauge", "from a receipt's publication to its row being readable, newest batch"
 )
+STORE_PARTITIONS = Metric(
+    "tillstream_store_partitions",
+    "gauge",
+    "partitions in which a store arrives, for stores with more than one: duplicates are judged within a partition",
+    ("store_id",),
+)
 ALERTS = Metric("tillstream_alerts_total", "counter", "alerts raised and resolved (a later release)", ("rule", "state"))
 DELIVERIES = Metric(
     "tillstream_webhook_deliveries_total", "counter", "webhook deliveries by result (a later release)", ("result",)
@@ -50,6 +56,6 @@ WEBHOOK = Metric("tillstream_webhook_seconds", "histogram", "one webhook deliver
 TILL_GAPS = Metric("tillstream_till_gaps_total", "counter", "gaps in tills' sequence numbers (a later release)")
 
 ALL = (
-    RECEIPTS, LINES, EVENT_LAG, OPEN_WINDOWS, FLUSH, LAG, ROWS, INSERT, RETRIES, SET_ASIDE, FRESHNESS,
+    RECEIPTS, LINES, EVENT_LAG, OPEN_WINDOWS, FLUSH, LAG, ROWS, INSERT, RETRIES, SET_ASIDE, FRESHNESS, STORE_PARTITIONS,
     ALERTS, DELIVERIES, WEBHOOK, TILL_GAPS,
 )  # fmt: skip

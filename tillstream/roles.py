@@ -12,7 +12,7 @@ from schemas.errors import Stop
 from sinks.run import run_clickhouse_sink, run_ledger_sink
 from streams.app import WorkerConfig
 from streams.app import run_worker as fold
-from tillstream import ch, consumer_lag, kafka
+from tillstream import ch, consumer_lag, kafka, store_partitions
 from tillstream.local.lock import own_part
 from tillstream.settings import Settings
 
@@ -39,6 +39,7 @@ async def run_sink(settings: Settings, epoch: int, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(run_clickhouse_sink(options, connect, prefix, epoch, stop))
             group.create_task(consumer_lag.report(settings, epoch, stop))
+            group.create_task(store_partitions.report(settings, stop))
             group.create_task(
                 run_ledger_sink(options, connect, prefix, epoch, settings.max_skew_us, stop, keep_lines=keep_lines)
             )
