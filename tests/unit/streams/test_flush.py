@@ -1,5 +1,7 @@
 """The order of a flush, when tombstones go, and that every operation carries what the next relies on."""
 
+import json
+
 import pytest
 
 from streams.flush import Acknowledged, Commit, Send, flush
@@ -152,3 +154,15 @@ def test_a_flush_of_nothing_new_still_vouches_and_commits():
     operations = stepped(me(), log_of([b"{"]))
     assert [op.step for op in operations] == [1, 1, 1, 2, 3, 3, 4]
     assert operations[0].messages == []
+
+
+def test_every_message_says_of_which_epoch_and_partition_it_is():
+    """A store may arrive in two partitions, and a log be read in two epochs: nothing may take another's place."""
+    state = PartitionState(7, 3, "me", WINDOWS)
+    sends = [op for op in stepped(state, log_of(EVERYTHING)) if isinstance(op, Send)]
+    told = [json.loads(value) for op in sends if op.role in {"windows", "late"} for _, value, _ in op.messages]
+    assert {found.get("type", "late") for found in told} == {"window", "counts", "late"}
+    assert {(found["epoch"], found["partition"]) for found in told} == {(7, 3)}
+    [letter] = [headers for op in sends if op.role == "rejected" for _, _, headers in op.messages]
+    assert dict(letter)["partition"] == b"3"
+    assert all(json.loads(key)[0] == 3 for op in sends if op.role == "state" for key, _, _ in op.messages)

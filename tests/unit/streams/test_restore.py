@@ -74,6 +74,22 @@ class TestWhichRecordHolds:
         assert state.stores["12"].windows[W0].applied == 2
         assert state.stores["12"].windows[W0].owners == {"only"}
 
+    @pytest.mark.parametrize("steps", [(1,), (3,), (1, 3)])
+    def test_what_a_frozen_owner_sends_on_waking_takes_nothing_of_its_heirs_place_even_when_compacted(self, steps):
+        """old   folds 0, freezes in its flush ........................ wakes: its records land last
+           new                       restores nothing, folds 0 to 2
+           The cleaner keeps the last record of each key: had both one key, only `old`'s would be left.
+        """  # fmt: skip
+        sent = left_by(self.LOG, "new")
+        frozen = Worker(self.LOG[:1], Sent(), WINDOWS, "old")
+        for operation in frozen.operations(1):
+            if operation.step in steps and isinstance(operation, Send):
+                sent.take(operation)
+        kept = dict(sent.changelog)
+        state = restored(kept.items())
+        assert (state.applied, state.counts["folded"], state.ahead) == (2, 3, set())
+        assert state.stores["12"].windows[W0].receipts == 3
+
     def test_the_new_owner_is_the_one_that_was_drawn(self):
         assert restored(self.records()[0], "drawn").owner == "drawn"
 
