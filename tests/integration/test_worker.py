@@ -23,7 +23,8 @@ from streams.records import encode_partition, partition_key
 from streams.state import PartitionState
 from streams.transport import PatientConsumerThread
 from streams.windows import Windows
-from tests.integration.test_exact import publish, receipts
+from tests.integration.harness import publish
+from tests.integration.test_exact import receipts
 from tests.unit.streams.world import Sent, message, oracle
 from tillstream import kafka
 from tillstream.roles import worker_config
