@@ -22,10 +22,16 @@ class _OneLine(logging.Formatter):
         return f"({ei[0].__name__}: {ei[1]})"
 
 
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a message is tillstream's: Faust writes its services' comings and goings under our modules' names."""
+    return not str(record.msg).startswith("[^")
+
+
 def setup(role: str, *, level: int = logging.INFO) -> None:
     """Send the log of this process to standard error, each line headed by time, level and role."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_OneLine(f"%(asctime)s %(levelname)-7s {role}: %(message)s", "%H:%M:%S"))
+    handler.addFilter(_is_ours)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
