@@ -24,56 +24,36 @@ from schemas.numbers import MONEY, QUANTITY, Known
 from schemas.receipt import (
     MAX_BYTES,
     MAX_LINES,
-    Identifier,
-    Integer,
-    LineKind,
     LineMessage,
     Lines,
     Receipt,
     ReceiptMessage,
-    ReceiptType,
 )
 from schemas.times import Days, instant
 
 _NULL = msgspec.Raw(b"null")
 
 
-class _NumbersLine(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class _NumbersLine(LineMessage, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True):
     """LineMessage with decimals as they stand in the message."""
 
-    sku: Identifier
-    quantity: msgspec.Raw
-    amount: msgspec.Raw
-    line: Integer | str | None = None
-    unit: str | None = None
-    discount: msgspec.Raw = _NULL
-    tax: msgspec.Raw = _NULL
-    kind: LineKind | None = None
-    void: bool | None = None
-    restocked: bool | None = None
+    quantity: msgspec.Raw  # type: ignore[assignment]  # frozen
+    amount: msgspec.Raw  # type: ignore[assignment]
+    discount: msgspec.Raw = _NULL  # type: ignore[assignment]
+    tax: msgspec.Raw = _NULL  # type: ignore[assignment]
 
 
-class _NumbersReceipt(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class _NumbersReceipt(ReceiptMessage, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True):
     """ReceiptMessage of such lines."""
 
-    transaction_id: Identifier
-    store_id: Identifier
-    occurred_at: str
-    currency: str
-    lines: Annotated[list[_NumbersLine], Meta(min_length=1, max_length=MAX_LINES)]
-    till_id: Identifier | None = None
-    sequence: Integer | None = None
-    type: ReceiptType | None = None
-    business_date: str | None = None
-    customer_id: str | None = None
-    original_transaction_id: str | None = None
+    lines: Annotated[list[_NumbersLine], Meta(min_length=1, max_length=MAX_LINES)]  # type: ignore[assignment]
 
 
 class _OpenLine(LineMessage, frozen=True, gc=False, forbid_unknown_fields=False):
     """LineMessage that passes over unknown fields."""
 
 
-class _OpenReceipt(ReceiptMessage, frozen=True, gc=False, forbid_unknown_fields=False):
+class _OpenReceipt(ReceiptMessage, frozen=True, gc=False, forbid_unknown_fields=False, kw_only=True):
     """ReceiptMessage that passes over unknown fields: for messages without anything that looks like a card number."""
 
     lines: Annotated[list[_OpenLine], Meta(min_length=1, max_length=MAX_LINES)]  # type: ignore[assignment]  # frozen
@@ -85,8 +65,8 @@ _tokens = msgspec.json.Decoder(_NumbersReceipt)
 # What was read in quotes, and what as a token: the two never share a key, since one is str and the other bytes.
 _quantities, _money = Known(QUANTITY), Known(MONEY)
 _days = Days()
-# The control characters of Latin-1 in UTF-8; those below 0x20 cannot stand in JSON unescaped.
 _UNKNOWN = "unknown field"  # msgspec's words; without them the slower ways are taken, to the same result
+# The control characters of Latin-1 in UTF-8; those below 0x20 cannot stand in JSON unescaped.
 _CONTROL = re.compile(rb"\xc2[\x80-\x9f]")
 
 
