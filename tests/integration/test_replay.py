@@ -154,6 +154,18 @@ async def test_a_missing_topic_and_a_broker_that_is_away_are_told_at_the_start(s
         await publish(away, [outgoing(1)])
 
 
+def test_products_are_loaded_and_the_newest_row_of_a_sku_holds(migrated, environment, tmp_path):
+    file = tmp_path / "products.csv"
+    run = [sys.executable, "-m", "tillstream", "products", str(file), "--json"]
+    for name in ("Milk", "Whole milk"):
+        file.write_text(f"sku,name,brand\n1,{name},Tine\n", "utf-8")
+        done = subprocess.run(run, env=environment(migrated), capture_output=True, text=True, check=True)
+        assert json.loads(done.stdout)["products"] == 1
+    with ch.connect(migrated) as client:
+        found = client.query("SELECT sku, name, brand, category FROM products FINAL").result_rows
+    assert found == [("1", "Whole milk", "Tine", "")]
+
+
 def test_the_command_publishes_every_kind_of_source(migrated, environment, tmp_path):
     def replay(*argv, code=0, **more):
         run = [sys.executable, "-m", "tillstream", "replay", *argv, "--json"]
