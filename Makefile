@@ -9,16 +9,24 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
   --no-annotate --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test lint format docs picture bench faults lock clean
+.PHONY: help demo test test-kafka lint format docs picture bench faults lock clean
 
 help: ## list these targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.installed ## real receipts through Kafka, Faust and ClickHouse on this machine, then the proof
 	@$(BIN)/tillstream demo $(ARGS)
 
 test: .venv/.installed ## all tests, on the embedded broker and the embedded ClickHouse
 	@$(PYTEST) $(ARGS)
+
+test-kafka: .venv/.installed ## what meets a broker, on Apache Kafka 4.3.1 itself: needs Java 17 and Maven
+	@command -v java >/dev/null && command -v mvn >/dev/null || { \
+	  echo "Apache Kafka needs Java 17 and Maven (java, mvn), which are not on the PATH."; \
+	  echo "make test needs neither: it uses the embedded broker."; exit 1; }
+	@[ -f .kafka/.fetched ] || { mvn -q -B -f tests/kafka/pom.xml dependency:copy-dependencies \
+	  -DoutputDirectory=$(CURDIR)/.kafka/libs && touch .kafka/.fetched; }
+	@$(PYTEST) --kafka $(ARGS)
 
 lint: .venv/.installed ## style, types, and the direction of imports
 	@$(BIN)/ruff check .

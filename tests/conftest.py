@@ -8,7 +8,6 @@ database of its own, so that tests never meet; `migrated` are such settings afte
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 import uuid
 from pathlib import Path
@@ -28,9 +27,32 @@ START_SECONDS = 30
 TEST_PARTITIONS = 4
 
 
+def pytest_addoption(parser):
+    parser.addoption("--kafka", action="store_true", help="Apache Kafka instead of the embedded broker (see Makefile)")
+
+
+def pytest_collection_modifyitems(config, items):
+    """With --kafka only what meets a broker."""
+    if config.getoption("--kafka"):
+        config.hook.pytest_deselected(items=[item for item in items if "broker" not in item.fixturenames])
+        items[:] = [item for item in items if "broker" in item.fixturenames]
+
+
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory):
-    server = EmbeddedBroker("127.0.0.1", free_port(), tmp_path_factory.mktemp("broker") / "broker.log")
+def on_kafka(request):
+    """Whether the tests run on Apache Kafka itself."""
+    return request.config.getoption("--kafka")
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory, on_kafka):
+    folder = tmp_path_factory.mktemp("broker")
+    if on_kafka:
+        from tests.kafka.server import KafkaServer
+
+        server = KafkaServer(free_port(), folder)
+    else:
+        server = EmbeddedBroker("127.0.0.1", free_port(), folder / "broker.log")
     server.start()
     try:
         address = f"127.0.0.1:{server.port}"
@@ -42,8 +64,6 @@ def broker(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def clickhouse(tmp_path_factory):
-    if importlib.util.find_spec("tillstream.local.clickhouse") is None:
-        pytest.skip("the embedded ClickHouse has not landed yet")
     folder = tmp_path_factory.mktemp("clickhouse")
     server = EmbeddedClickHouse("127.0.0.1", free_port(), folder / "data", folder / "clickhouse.log")
     server.start()
