@@ -5,6 +5,8 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 # More workers than cores: most of a test's time is waiting for a broker's timeouts.
 PYTEST = $(BIN)/python -m pytest -n 4 --dist loadfile
 
+FAULTS = --full
+
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --custom-compile-command "make lock" pyproject.toml
 
@@ -26,7 +28,7 @@ test-kafka: .venv/.installed ## what meets a broker, on Apache Kafka 4.3.1 itsel
 	  echo "make test needs neither: it uses the embedded broker."; exit 1; }
 	@[ -f .kafka/.fetched ] || { mvn -q -B -f tests/kafka/pom.xml dependency:copy-dependencies \
 	  -DoutputDirectory=$(CURDIR)/.kafka/libs && touch .kafka/.fetched; }
-	@$(PYTEST) --kafka $(ARGS)
+	@$(PYTEST) --kafka tests/integration tests/faults $(ARGS)
 
 lint: .venv/.installed ## style, types, and the direction of imports
 	@$(BIN)/ruff check .
@@ -49,11 +51,8 @@ bench: .venv/.installed ## figures: see bench/
 	  if [ -f "$$script" ]; then found=1; echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; fi; \
 	done; if [ -z "$$found" ]; then echo "There is no benchmark in bench/ yet."; fi
 
-faults: .venv/.installed ## the fault suite: processes killed and frozen, disks full, networks cut
-	@if [ -d tests/faults ]; then $(BIN)/python -m pytest tests/faults $(ARGS); else \
-	  echo "The fault suite is not written yet: it comes with the next release."; \
-	  echo "Crash tests of the fold and of whole processes run with make test."; \
-	fi
+faults: .venv/.installed ## the fault suite: processes killed, messages mangled; FAULTS= runs it short
+	@$(BIN)/python -m pytest -q tests/faults $(FAULTS) $(ARGS)
 
 lock: .venv/.installed ## both lock files anew from pyproject.toml: for every platform, with hashes
 	@$(COMPILE) --group dev -o requirements.lock $(ARGS)

@@ -28,6 +28,7 @@ TEST_PARTITIONS = 4
 
 
 def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="the fault suite at full size")
     parser.addoption("--kafka", action="store_true", help="Apache Kafka instead of the embedded broker (see Makefile)")
 
 

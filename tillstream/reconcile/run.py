@@ -32,7 +32,10 @@ STORE_KEY = ["store_id", "window_start"]
 
 @dataclass(slots=True)
 class Report:
-    """What a reconciliation found. `rows` counts the rows that were compared, `different` those that differ."""
+    """What a reconciliation found. `rows` counts the rows that were compared, `different` those that differ.
+
+    `waited` is how many of its `seconds` passed until worker and sinks had read to the noted ends.
+    """
 
     rows: int = 0
     different: int = 0
@@ -40,6 +43,7 @@ class Report:
     in_flight: int = 0
     inputs: int = 0
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RESULTS, 0))
+    waited: float = 0.0
     seconds: float = 0.0
 
     def add(self, many: int, shown: list[Difference]) -> None:
@@ -59,7 +63,7 @@ async def reconcile(settings: Settings, wait: float = 60.0, bar: Progress | None
     epoch = live.epoch
     ends = await log.ends_of(settings, settings.topic_prefix + topics.RECEIPTS)
     await _wait(settings, epoch.epoch, ends, time.monotonic() + wait)
-    report = Report()
+    report = Report(waited=time.monotonic() - begun)
     with tempfile.TemporaryDirectory(prefix="tillstream-reconcile-") as folder:
         spill = Spill(Path(folder))
         advance = _bar(bar, "recomputing from the log", sum(ends.values()))
