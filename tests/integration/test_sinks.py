@@ -92,18 +92,19 @@ async def test_a_row_that_clickhouse_refuses_stands_alone_with_its_reason(migrat
     with ch.connect(migrated) as client:
         client.command("ALTER TABLE sales_windows ADD CONSTRAINT few CHECK units < 1000")
     values = [message(n, units=5_000 if n == 3 else n + 1, store=str(n)) for n in range(8)]
-    await send(migrated, *values[:4], b"{no message", *values[4:])
+    await send(migrated, *values[:4], b"{no message", message(9, day="yesterday"), *values[4:])
     async with sink(migrated):
-        await until(lambda: _is(committed(migrated), 9))
+        await until(lambda: _is(committed(migrated), 10))
     assert query(migrated, "SELECT groupArray(store_id) FROM (SELECT store_id FROM sales ORDER BY store_id)") == [
         (["0", "1", "2", "4", "5", "6", "7"],)
     ]
     aside = query(migrated, "SELECT topic, offset, reason FROM rejected FINAL ORDER BY offset")
     assert [(topic.removeprefix(migrated.topic_prefix), offset) for topic, offset, _ in aside] == [
-        ("sales.windows", 3), ("sales.windows", 4),
+        ("sales.windows", 3), ("sales.windows", 4), ("sales.windows", 5),
     ]  # fmt: skip
     assert "few" in aside[0][2]
     assert "malformed" in aside[1][2]
+    assert "yesterday" in aside[2][2]
 
 
 async def _is(value, wanted):
