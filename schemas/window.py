@@ -6,9 +6,10 @@ Quantities are integers of hundred-thousandths (`"1"` is 100000), money integers
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 QUANTITY_SCALE = 5
 MONEY_SCALE = 4
@@ -30,7 +31,8 @@ class Totals(NamedTuple):
 
 
 # currency -> business date (ISO, "2026-11-23") -> SKU -> [units, returned, revenue, discount, tax, receipts, version]
-Rows = dict[str, dict[str, dict[str, list[int]]]]
+Figures = Annotated[list[int], Meta(min_length=7, max_length=7)]
+Rows = dict[str, dict[str, dict[str, Figures]]]
 
 
 class WindowMessage(msgspec.Struct, frozen=True, gc=False, tag="window", tag_field="type"):

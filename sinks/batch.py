@@ -1,7 +1,8 @@
-"""What a batch holds, and when it is written: plain data and one pure decision."""
+"""What a batch holds, how records become one, and when it is written: plain data and pure decisions."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -49,6 +50,25 @@ class Batch:
     rows: list[Rows] = field(default_factory=list)
     unreadable: list[tuple[Source, str]] = field(default_factory=list)
     newest: int = 0
+
+
+Prepare = Callable[[Sequence[SinkRecord]], Batch]
+
+
+def prepare_all(prepare: Prepare, records: Sequence[SinkRecord]) -> list[Batch]:
+    """Make batches of records of one topic: one, unless a message holds what no row can.
+
+    A number beyond its column's bits, or a date that is none, is seen only when columns are built, of all records
+    together. They are halved until the message stands alone, unreadable, so that it never ends the sink.
+    """
+    try:
+        return [prepare(records)]
+    except (ValueError, TypeError, OverflowError, LookupError) as fault:
+        if len(records) == 1:
+            (one,) = records
+            return [Batch(unreadable=[(Source(one.topic, one.partition, one.offset), f"no row can hold it: {fault}")])]
+        middle = len(records) // 2
+        return prepare_all(prepare, records[:middle]) + prepare_all(prepare, records[middle:])
 
 
 def should_write(now: float, size: int, oldest: float | None) -> bool:

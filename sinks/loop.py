@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -19,14 +19,15 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponen
 
 from schemas.errors import Unavailable
 from sinks import metrics
-from sinks.batch import Batch, SinkRecord, should_write
+from sinks.batch import Batch, Prepare, SinkRecord, prepare_all, should_write
 from sinks.store import ClickHouseStore
 
 log = logging.getLogger(__name__)
 
 RECORDS_PER_POLL = 5_000
 LONGEST_RETRY = 10.0
-Prepare = Callable[[Sequence[SinkRecord]], Batch]
+# What is at hand at the end is written within this; ClickHouse being away, it is read again by the next sink.
+LAST_SECONDS = 5.0
 
 
 class SinkLoop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -68,15 +69,23 @@ class SinkLoop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                 await self._raise_if_failed()
                 if self._writing is None and should_write(time.monotonic(), self._size, self._oldest):
                     self._write()
-            if self._writing is not None:
-                await self._writing
-            if self._records:
-                self._write()
-                await self._raise_if_failed(wait=True)
+            await self._finish()
         finally:
             if self._writing is not None:
                 self._writing.cancel()
                 await asyncio.gather(self._writing, return_exceptions=True)
+
+    async def _finish(self) -> None:
+        """Write and commit what is at hand, unless that takes too long: nothing that is not committed is lost."""
+        try:
+            async with asyncio.timeout(LAST_SECONDS):
+                if self._writing is not None:
+                    await self._raise_if_failed(wait=True)
+                if self._records:
+                    self._write()
+                    await self._raise_if_failed(wait=True)
+        except TimeoutError:
+            log.warning("%s sink ends with rows unwritten, which it reads again at its next start", self._name)
 
     async def _poll(self) -> None:
         if self._writing is not None and should_write(time.monotonic(), self._size, self._oldest):
@@ -107,9 +116,9 @@ class SinkLoop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
     async def _write_and_commit(self, records: dict[str, list[SinkRecord]], offsets: dict[TopicPartition, int]) -> None:
         newest = 0
         for topic, found in records.items():
-            batch = await asyncio.to_thread(self._prepare[topic], found)
-            await self._store_batch(batch)
-            newest = max(newest, batch.newest)
+            for batch in await asyncio.to_thread(prepare_all, self._prepare[topic], found):
+                await self._store_batch(batch)
+                newest = max(newest, batch.newest)
         if newest:
             metrics.freshness.set(max(0.0, time.time() - newest / 1000))
         await self._commit(offsets)

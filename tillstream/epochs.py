@@ -30,7 +30,7 @@ async def read_all(settings: Settings) -> dict[int, KnownEpoch]:
     """Every epoch by its number, as of now; raises Stop on a message that cannot be read."""
     found: dict[int, KnownEpoch] = {}
     part = TopicPartition(settings.topic_prefix + EPOCHS, 0)
-    consumer = AIOKafkaConsumer(**kafka.client_options(settings), enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**kafka.client_options(settings), **kafka.TO_THE_END, enable_auto_commit=False)
     try:
         await consumer.start()
         end = (await kafka.end_offsets(consumer, [part]))[part]

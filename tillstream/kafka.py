@@ -11,6 +11,9 @@ from aiokafka.helpers import create_ssl_context
 
 from tillstream.settings import Settings
 
+# For whoever reads up to a known end: a fetch that waits for more holds up the fetch after the next seek.
+TO_THE_END = {"fetch_max_wait_ms": 20}
+
 
 def client_options(settings: Settings) -> dict[str, Any]:
     """Keyword arguments common to every aiokafka consumer, producer and admin client."""

@@ -178,6 +178,20 @@ def test_inserts_of_every_kind_that_the_clients_send_arrive(clickhouse, client):
     assert client.query_arrow("SELECT a FROM t ORDER BY a").column("a").to_pylist() == [1, 2, 3, 4, 5, 6, 11]
 
 
+def test_inserts_into_names_that_need_quotes_carry_binary_data(client):
+    client.command("CREATE TABLE `odd (name` (`a b` Int32) ENGINE = MergeTree ORDER BY `a b`")
+    client.insert("`odd (name`", [[250], [-1]], column_names=["a b"])
+    client.insert_arrow("`odd (name`", pa.table({"a b": pa.array([7], pa.int32())}))
+    assert client.query("SELECT * FROM `odd (name` ORDER BY 1").result_rows == [(-1,), (7,), (250,)]
+
+
+def test_values_may_be_bound_parameters_and_expressions(client):
+    client.command("CREATE TABLE t (a Int32, s String) ENGINE = MergeTree ORDER BY a")
+    client.command("INSERT INTO t VALUES (1 + 1, {x:String}), ({n:Int32}, upper('y'))", {"x": "it's", "n": 3})
+    client.command("INSERT INTO t (a, s) VALUES (2 * 2, lower('Z'))")
+    assert client.query("SELECT * FROM t ORDER BY a").result_rows == [(2, "it's"), (3, "Y"), (4, "z")]
+
+
 def test_rows_of_a_wrong_shape_are_refused_with_the_engines_code(clickhouse, client):
     client.command("CREATE TABLE t (a Int32) ENGINE = MergeTree ORDER BY a")
     with pytest.raises(DatabaseError, match="nosuch"):

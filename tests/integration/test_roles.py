@@ -94,6 +94,18 @@ def test_a_role_that_still_waits_stops_at_a_signal_with_0(settings, environment,
     assert "Traceback" not in running.everything()
 
 
+def test_a_sink_whose_clickhouse_takes_connections_and_never_answers_ends_in_time(migrated, environment):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/test"
+        mute = migrated.model_copy(update={"clickhouse_url": type(migrated.clickhouse_url)(url)})
+        with program(["sink"], environment(mute)) as running:
+            silent.settimeout(60)
+            client, _ = silent.accept()
+            with client:
+                assert running.ends(signal.SIGTERM) == 0
+        assert "Traceback" not in running.everything()
+
+
 @pytest.mark.parametrize("role", ["worker", "sink"])
 def test_a_wrong_partition_count_ends_a_role_with_the_mending_command(migrated, environment, role):
     with program([role], environment(migrated.model_copy(update={"partitions": 3}))) as running:

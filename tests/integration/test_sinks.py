@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from schemas import topics, window
 from schemas.topics import group_id
-from sinks import metrics
+from sinks import loop, metrics
 from sinks.run import run_clickhouse_sink
 from tillstream import ch, consumer_lag, kafka
 from tillstream.local.launch import EmbeddedClickHouse, free_port
@@ -34,12 +35,17 @@ async def send(settings, *values):
 
 
 @asynccontextmanager
-async def sink(settings):
+async def sink(settings, connect=None):
     """A clickhouse sink in this process; ended as SIGTERM ends it."""
     stop, ready = asyncio.Event(), asyncio.Event()
     task = asyncio.create_task(
         run_clickhouse_sink(
-            kafka.client_options(settings), lambda: ch.connect(settings), settings.topic_prefix, 1, stop, ready.set
+            kafka.client_options(settings),
+            connect or (lambda: ch.connect(settings)),
+            settings.topic_prefix,
+            1,
+            stop,
+            ready.set,
         )
     )
     try:
@@ -86,18 +92,19 @@ async def test_a_row_that_clickhouse_refuses_stands_alone_with_its_reason(migrat
     with ch.connect(migrated) as client:
         client.command("ALTER TABLE sales_windows ADD CONSTRAINT few CHECK units < 1000")
     values = [message(n, units=5_000 if n == 3 else n + 1, store=str(n)) for n in range(8)]
-    await send(migrated, *values[:4], b"{no message", *values[4:])
+    await send(migrated, *values[:4], b"{no message", message(9, day="yesterday"), *values[4:])
     async with sink(migrated):
-        await until(lambda: _is(committed(migrated), 9))
+        await until(lambda: _is(committed(migrated), 10))
     assert query(migrated, "SELECT groupArray(store_id) FROM (SELECT store_id FROM sales ORDER BY store_id)") == [
         (["0", "1", "2", "4", "5", "6", "7"],)
     ]
     aside = query(migrated, "SELECT topic, offset, reason FROM rejected FINAL ORDER BY offset")
     assert [(topic.removeprefix(migrated.topic_prefix), offset) for topic, offset, _ in aside] == [
-        ("sales.windows", 3), ("sales.windows", 4),
+        ("sales.windows", 3), ("sales.windows", 4), ("sales.windows", 5),
     ]  # fmt: skip
     assert "few" in aside[0][2]
     assert "malformed" in aside[1][2]
+    assert "yesterday" in aside[2][2]
 
 
 async def _is(value, wanted):
@@ -142,6 +149,30 @@ async def test_while_clickhouse_is_away_it_waits_stays_in_its_group_and_holds_fe
         assert query(away, "SELECT store_id, units FROM sales ORDER BY store_id") == [("12", 1), ("away", 199)]
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("mood", ["refuses connections", "never answers"])
+async def test_it_ends_when_asked_to_while_clickhouse_is_away_and_commits_nothing_that_it_could_not_write(
+    migrated, monkeypatch, mood
+):
+    monkeypatch.setattr(loop, "LAST_SECONDS", 0.5)
+    tried, answers = asyncio.Event(), threading.Event()
+    here = asyncio.get_running_loop()
+
+    def connect():
+        here.call_soon_threadsafe(tried.set)
+        if mood == "never answers":
+            answers.wait()
+        return ch.connect(migrated.model_copy(update={"clickhouse_url": away}))
+
+    away = type(migrated.clickhouse_url)(f"http://127.0.0.1:{free_port()}/test")
+    await send(migrated, message(0))
+    try:
+        async with asyncio.timeout(30), sink(migrated, connect):
+            await tried.wait()
+        assert await committed(migrated) == 0
+    finally:
+        answers.set()
 
 
 async def members(settings):

@@ -147,6 +147,30 @@ def test_the_ledgers_views_show_the_first_of_each_id(client):
     insert(client, "receipts", receipt(4), receipt(9), receipt(9), receipt(5, reversal=True), receipt(2, epoch=2))
     found = client.query("SELECT offset, reversal FROM receipts_once ORDER BY offset").result_rows
     assert found == [(4, False), (5, True)]
+    assert [name for name, *_ in client.query("DESCRIBE receipts_once").result_rows] == [
+        name for name, *_ in client.query("DESCRIBE receipts").result_rows
+    ]
+
+
+def receipt_line(offset, position=1, reversal=False, partition=0, epoch=1):
+    return {
+        "store_id": "12", "transaction_id": "t1", "epoch": epoch, "partition": partition, "offset": offset,
+        "position": position, "reversal": reversal, "occurred_at": NOON, "business_date": DAY, "currency": "NOK",
+        "sku": "a", "kind": "sale", "quantity": Decimal(1), "amount": Decimal("1.00"),
+    }  # fmt: skip
+
+
+def test_the_lines_of_the_first_of_each_id_are_shown_once_whatever_is_merged(client):
+    insert(client, "receipts", receipt(4), receipt(9), receipt(4), receipt(5, reversal=True), receipt(6, partition=1))
+    insert(
+        client, "receipt_lines", receipt_line(4), receipt_line(4, 2), receipt_line(4), receipt_line(9),
+        receipt_line(5, reversal=True), receipt_line(6, partition=1), receipt_line(2, epoch=2),
+    )  # fmt: skip
+    found = client.query("SELECT offset, position FROM receipt_lines_once ORDER BY offset, position").result_rows
+    assert found == [(4, 1), (4, 2), (5, 1), (6, 1)]
+    assert [name for name, *_ in client.query("DESCRIBE receipt_lines_once").result_rows] == [
+        name for name, *_ in client.query("DESCRIBE receipt_lines").result_rows
+    ]
 
 
 def test_a_filter_on_store_and_sku_reads_few_rows(client):
@@ -157,6 +181,43 @@ def test_a_filter_on_store_and_sku_reads_few_rows(client):
     )
     query = "SELECT sum(units) FROM sales WHERE store_id = '12' AND sku = '7'"
     assert client.query(query).result_rows == [(20,)]
+    assert few(client, query, "sales_windows")
+
+
+def few(client, query, table):
+    """Whether a query reads less than a fifth of a table, by its primary key."""
     plan = "\n".join(line for (line,) in client.query(f"EXPLAIN indexes = 1 {query}").result_rows)
-    read, of = map(int, re.search(r"PrimaryKey.*?Granules: (\d+)/(\d+)", plan, re.DOTALL).groups())
-    assert read < of / 5, plan
+    of_table = rf"ReadFromMergeTree \(\w+\.{table}\).*?PrimaryKey.*?Granules: (\d+)/(\d+)"
+    found = re.findall(of_table, plan, re.DOTALL)
+    assert found, plan
+    return all(int(read) < int(of) / 5 for read, of in found)
+
+
+@pytest.mark.parametrize(
+    ("query", "table"),
+    [
+        ("SELECT sum(units) FROM sales WHERE store_id = '7' AND sku = 'a'", "receipts"),
+        ("SELECT sum(receipts) FROM receipt_counts WHERE store_id = '7'", "receipts"),
+        ("SELECT count() FROM receipts_once WHERE store_id = '7' AND transaction_id = 't7'", "receipts"),
+        ("SELECT count() FROM receipt_lines_once WHERE store_id = '7' AND transaction_id = 't7'", "receipts"),
+        ("SELECT count() FROM receipt_lines_once WHERE store_id = '7' AND transaction_id = 't7'", "receipt_lines"),
+    ],
+)
+def test_a_filter_on_the_store_reads_little_of_a_large_ledger(client, query, table):
+    ledger = (
+        "toString(number % 50) AS store_id, 't' || toString(number) AS transaction_id, 1 AS epoch, number AS offset"
+    )
+    client.command(
+        f"INSERT INTO receipts (store_id, transaction_id, epoch, offset) SELECT {ledger} FROM numbers(500000)"
+    )
+    client.command(
+        "INSERT INTO receipt_lines (store_id, transaction_id, epoch, offset, position, kind)"
+        f" SELECT {ledger}, 1, 'sale' FROM numbers(500000)"
+    )
+    client.command(
+        "INSERT INTO late_lines (store_id, transaction_id, epoch, offset, position, sku, units, receipts,"
+        " store_receipts)"
+        f" SELECT {ledger}, 1, 'a', 1, 1, 1 FROM numbers(500000) WHERE number % 1000 < 50"
+    )
+    assert client.query(query).result_rows == [(500 if "sum" in query else 1,)]
+    assert few(client, query, table)

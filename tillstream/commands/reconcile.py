@@ -53,6 +53,15 @@ def show(report: Report) -> None:
     console.out.print(f"inputs: {report.inputs:,} = {parts}", soft_wrap=True)
     if report.in_flight:
         console.out.print(f"in flight: {report.in_flight:,} rows have changed since, and were not compared")
+    if report.counts_in_flight:
+        console.out.print(f"in flight: the counts of {report.counts_in_flight} partitions, which were not compared")
+    if report.cut:
+        start = datetime.fromtimestamp(report.compared_from / 1_000_000, UTC).isoformat().replace("+00:00", "Z")
+        console.out.print(
+            f"retention has taken the beginning of {report.cut} partitions: their counts, and windows before {start}, "
+            "were not compared",
+            soft_wrap=True,
+        )
     if report.differences:
         rows = [
             (one.what, one.kind, _key(one.key), _figures(one.expected), _figures(one.found))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import signal
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -17,7 +20,12 @@ from tillstream.migrate import check_migrated
 from tillstream.settings import Settings
 from tillstream.waiting import wait_for_clickhouse, wait_for_kafka
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
+
+# A stop takes at most ten seconds. A request that nobody answers keeps its thread, and a thread cannot be cancelled.
+PATIENCE = 8.0
 
 # What a role does: given the settings, the live epoch and the event that ends it.
 Role = Callable[[Settings, int, asyncio.Event], Awaitable[None]]
@@ -72,8 +80,16 @@ def _run(name: str, role: Role, *, clickhouse: bool = False) -> None:
 async def _until_signal(settings: Settings, role: Role, *, clickhouse: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        if not stop.is_set():
+            stop.set()
+            last = threading.Timer(PATIENCE, _leave)
+            last.daemon = True
+            last.start()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     stop_metrics = metrics_server.serve(settings)
     try:
         epoch = await _unless_stopped(_epoch(settings, clickhouse=clickhouse), stop)
@@ -81,6 +97,12 @@ async def _until_signal(settings: Settings, role: Role, *, clickhouse: bool) -> 
             await role(settings, epoch, stop)
     finally:
         stop_metrics()
+
+
+def _leave() -> None:
+    """End at once: what is not committed is read again, so that nothing is lost by it."""
+    log.warning("ends without an answer that it still waits for")
+    os._exit(0)
 
 
 async def _epoch(settings: Settings, *, clickhouse: bool) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from schemas.window import MONEY_SCALE, QUANTITY_SCALE
 
 SCALES = {
     "units": QUANTITY_SCALE, "returned": QUANTITY_SCALE, "revenue": MONEY_SCALE, "discount": MONEY_SCALE,
-    "tax": MONEY_SCALE,
+    "tax": MONEY_SCALE, "paid": MONEY_SCALE,
 }  # fmt: skip
 
 
@@ -82,15 +82,31 @@ def _plain(name: str, value: int) -> str:
 
 
 def count_differences(
-    expected: Mapping[int, Mapping[str, int]], found: Iterable[tuple[int, str, int]], results: Iterable[str]
+    expected: Mapping[int, Mapping[str, int]], found: Mapping[int, Mapping[str, int]]
 ) -> list[Difference]:
-    """Counts by partition and result that differ."""
-    known = {(partition, result): messages for partition, result, messages in found}
+    """Counts by partition and result that differ; one that is missing is 0."""
     differences = []
-    for partition, counts in sorted(expected.items()):
-        for result in results:
-            wanted, there = counts.get(result, 0), known.get((partition, result), 0)
-            if wanted != there:
+    for partition in sorted(expected.keys() | found.keys()):
+        wanted, there = expected.get(partition, {}), found.get(partition, {})
+        for result in sorted(wanted.keys() | there.keys()):
+            if wanted.get(result, 0) != there.get(result, 0):
+                known, seen = {"messages": wanted.get(result, 0)}, {"messages": there.get(result, 0)}
                 key = {"partition": partition, "result": result}
-                differences.append(Difference("counts", "different", key, {"messages": wanted}, {"messages": there}))
+                differences.append(Difference("counts", "different", key, known, seen))
+    return differences
+
+
+def table_differences(
+    table: str, expected: Mapping[int, Mapping[str, int]], found: Mapping[int, Mapping[str, int]]
+) -> list[Difference]:
+    """Partitions of which a table holds another number of messages, or other sums, than the log."""
+    differences = []
+    for partition in sorted(expected.keys() | found.keys()):
+        names = expected.get(partition, found.get(partition, {})).keys()
+        wanted = {name: expected.get(partition, {}).get(name, 0) for name in names}
+        there = {name: found.get(partition, {}).get(name, 0) for name in names}
+        if wanted != there:
+            known = {name: _plain(name, value) for name, value in wanted.items()}
+            seen = {name: _plain(name, value) for name, value in there.items()}
+            differences.append(Difference(table, "different", {"partition": partition}, known, seen))
     return differences

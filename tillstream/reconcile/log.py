@@ -22,6 +22,7 @@ async def reader(settings: Settings, group: str | None = None) -> AsyncIterator[
     """A consumer that joins no group; with `group`, one that can ask for its committed offsets."""
     consumer = AIOKafkaConsumer(
         **kafka.client_options(settings),
+        **kafka.TO_THE_END,
         group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

@@ -51,6 +51,8 @@ class PartitionOracle:
         self._stores: dict[str, _Store] = {}
         self.counts: Counter[str] = Counter()
         self.late: dict[int, Counted] = {}
+        # What the ledger has: every message but rejected and ignored ones, and what was paid in them.
+        self.paid = 0
 
     def judge(self, records: Iterable[Record]) -> Iterator[Counted]:
         """Yield what is folded; late ones gather in `late`, since only the whole log tells whether they count."""
@@ -63,6 +65,8 @@ class PartitionOracle:
             store = self._stores.setdefault(receipt.store_id, _Store())
             result, start = self._result(store, receipt)
             self.counts[result] += 1
+            if result not in {"rejected", "ignored"}:
+                self.paid += paid(receipt)
             if result == "late":
                 self.late[record.offset] = Counted(record.offset, start, receipt)
             elif result == "folded":
@@ -95,6 +99,16 @@ class PartitionOracle:
 def name_of(receipt: Receipt) -> Name:
     """What makes two messages the same receipt."""
     return receipt.store_id, receipt.transaction_id, receipt.type == "post_void"
+
+
+def paid(receipt: Receipt) -> int:
+    """Paid less refunded, in ten-thousandths, over the lines that are not void; a post_void takes it back."""
+    lines = receipt.lines
+    total = 0
+    for at, amount in enumerate(lines.amount):
+        if lines.void is None or not lines.void[at]:
+            total += -amount if lines.returned is not None and lines.returned[at] else amount
+    return -total if receipt.type == "post_void" else total
 
 
 class FirstCopies:

@@ -18,10 +18,10 @@ from schemas import topics
 from schemas.errors import Stop
 from tillstream import ch, epochs
 from tillstream.reconcile import log
-from tillstream.reconcile.compare import Difference, compare, count_differences
+from tillstream.reconcile.compare import Difference, compare, count_differences, table_differences
 from tillstream.reconcile.found import SECOND, Found, between, outside
 from tillstream.reconcile.recompute import Recomputed, recompute
-from tillstream.reconcile.spill import FIGURES, KEY, Spill
+from tillstream.reconcile.spill import DATE_KEY, FIGURES, KEY, Spill
 from tillstream.settings import Settings
 from tillstream.waiting import wait_for_clickhouse, wait_for_kafka
 
@@ -34,13 +34,18 @@ STORE_KEY = ["store_id", "window_start"]
 class Report:
     """What a reconciliation found. `rows` counts the rows that were compared, `different` those that differ.
 
-    `waited` is how many of its `seconds` passed until worker and sinks had read to the noted ends.
+    `waited` is how many of its `seconds` passed until worker and sinks had read to the noted ends. `in_flight` rows
+    and `counts_in_flight` partitions have moved on meanwhile. `cut` partitions have lost their beginning to
+    retention; then only windows from `compared_from` on (microseconds) were compared.
     """
 
     rows: int = 0
     different: int = 0
     differences: list[Difference] = field(default_factory=list)
     in_flight: int = 0
+    counts_in_flight: int = 0
+    cut: int = 0
+    compared_from: int = 0
     inputs: int = 0
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RESULTS, 0))
     waited: float = 0.0
@@ -71,14 +76,14 @@ async def reconcile(settings: Settings, wait: float = 60.0, bar: Progress | None
         _count(report, done)
         client = await asyncio.to_thread(ch.connect, settings)
         try:
-            found = Found(client, ends)
-            await asyncio.to_thread(_compare, spill, found, done.floor, report, bar)
-            counts = await asyncio.to_thread(found.counts, epoch.epoch)
+            found = Found(client, epoch.epoch, ends)
+            await asyncio.to_thread(_compare, spill, found, done, report, bar)
+            await asyncio.to_thread(_compare_counts, found, done, settings.topic_prefix + topics.RECEIPTS, report)
+            now = await log.ends_of(settings, settings.topic_prefix + topics.RECEIPTS)
+            beyond = await asyncio.to_thread(found.beyond, now)
+            report.add(len(beyond), beyond)
         finally:
             client.close()
-    flat = [(partition, result, many) for partition, by in counts.items() for result, many in by.items()]
-    wrong = count_differences({p: by for p, by in done.counts.items() if p in counts}, flat, RESULTS)
-    report.add(len(wrong), wrong)
     report.seconds = time.monotonic() - begun
     return report
 
@@ -107,24 +112,73 @@ def _count(report: Report, done: Recomputed) -> None:
     report.inputs = sum(report.counts.values())
 
 
-def _compare(spill: Spill, found: Found, floor: int, report: Report, bar: Progress | None) -> None:
+def _compare(spill: Spill, found: Found, done: Recomputed, report: Report, bar: Progress | None) -> None:
+    """Row by row, some days at a time; then what lies on no day of the log; then the business dates."""
     ranges = spill.ranges()
-    moving = found.moving()
-    report.in_flight = moving.height
+    dates = [spill.dates(0, 0)]
+    advance = _bar(bar, "comparing with ClickHouse", len(ranges) + 2)
+    moved = []
+    for days in ranges:
+        expected = spill.rows(*days), spill.stores(*days)
+        moved.append(_compare_windows(expected, found, between(*days), done.floor, report))
+        dates.append(spill.dates(*days))
+        advance(1)
+    nothing = spill.rows(0, 0), spill.stores(0, 0)
+    moved.append(_compare_windows(nothing, found, outside(ranges), done.floor, report))
+    advance(1)
+    if not done.floor:
+        totals = found.dates()
+        moving = pl.concat([*moved, found.moving("1")]).select(DATE_KEY).unique()
+        wanted = pl.concat(dates).group_by(DATE_KEY).agg(pl.col(FIGURES).sum())
+        wanted, totals = (side.join(moving, on=DATE_KEY, how="anti") for side in (wanted, totals))
+        report.add(*compare("sales_by_business_date", wanted, totals, DATE_KEY, FIGURES, SHOWN))
+    advance(1)
+
+
+def _compare_windows(
+    expected: tuple[pl.DataFrame, pl.DataFrame], found: Found, where: str, floor: int, report: Report
+) -> pl.DataFrame:
+    """Compare the rows and receipts of some windows; gives the rows in flight, which are left out."""
+    rows, stores = found.sales(where), found.receipt_counts(where)
+    moving = found.moving(where)
 
     def settle(side: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-        """Leave out rows in flight, and windows before the first retained record."""
+        """Leave out rows in flight, and windows that the log's beginning may have touched."""
         kept = side.cast({"window_start": pl.Int64}).filter(pl.col("window_start") >= floor)
         return kept.join(moving.cast({"window_start": pl.Int64}), on=key, how="anti") if moving.height else kept
 
-    advance = _bar(bar, "comparing with ClickHouse", len(ranges))
-    for days in ranges:
-        rows = settle(found.sales(between(*days)), KEY)
-        report.rows += rows.height
-        report.add(*compare("sales", settle(spill.rows(*days), KEY), rows, KEY, FIGURES, SHOWN))
-        stores = settle(found.receipt_counts(between(*days)), STORE_KEY)
-        wanted = settle(spill.stores(*days), STORE_KEY)
-        report.add(*compare("receipt_counts", wanted, stores, STORE_KEY, ["receipts"], SHOWN))
-        advance(1)
-    extra = settle(found.sales(outside(ranges)), KEY)
-    report.add(*compare("sales", spill.rows(0, 0), extra, KEY, FIGURES, SHOWN))
+    settled = settle(rows, KEY)
+    report.rows += settled.height
+    report.in_flight += moving.select(KEY).n_unique() if moving.height else 0
+    report.add(*compare("sales", settle(expected[0], KEY), settled, KEY, FIGURES, SHOWN))
+    wanted, there = settle(expected[1], STORE_KEY), settle(stores, STORE_KEY)
+    report.add(*compare("receipt_counts", wanted, there, STORE_KEY, ["receipts"], SHOWN))
+    return moving
+
+
+def _compare_counts(found: Found, done: Recomputed, topic: str, report: Report) -> None:
+    """The counts by result, and whether every message is in the table that its result names."""
+    counts, moved = found.counts()
+    whole = {partition: by for partition, by in done.counts.items() if partition not in done.cut}
+    wrong = count_differences(
+        {partition: by for partition, by in whole.items() if partition not in moved},
+        {partition: by for partition, by in counts.items() if partition not in moved | done.cut},
+    )
+    ledger = {
+        partition: {"messages": sum(by.values()) - by.get("rejected", 0) - by.get("ignored", 0),
+                    "paid": done.paid[partition]}
+        for partition, by in whole.items()
+    }  # fmt: skip
+    for table, wanted, there in (
+        ("late_lines", _of("late", whole), found.late()),
+        ("rejected", _of("rejected", whole), found.rejected(topic)),
+        ("receipts", ledger, found.ledger()),
+    ):
+        wrong += table_differences(table, wanted, {p: by for p, by in there.items() if p not in done.cut})
+    report.add(len(wrong), wrong)
+    report.counts_in_flight = len(moved)
+    report.cut, report.compared_from = len(done.cut), done.floor
+
+
+def _of(result: str, counts: dict[int, dict[str, int]]) -> dict[int, dict[str, int]]:
+    return {partition: {"messages": by.get(result, 0)} for partition, by in counts.items()}

@@ -14,10 +14,12 @@ DAY = 86_400_000_000
 LINES_PER_PART = 300_000
 LINES_PER_RANGE = 500_000
 KEY = ["store_id", "sku", "currency", "window_start"]
+DATE_KEY = ["store_id", "currency", "business_date"]
 FIGURES = ["units", "returned", "revenue", "discount", "tax", "receipts"]
 _SCHEMA = {
-    "store_id": pl.String, "sku": pl.String, "currency": pl.String, "window_start": pl.Int64, "units": pl.Int64,
-    "returned": pl.Int64, "revenue": pl.Int64, "discount": pl.Int64, "tax": pl.Int64, "receipts": pl.Int64,
+    "store_id": pl.String, "sku": pl.String, "currency": pl.String, "window_start": pl.Int64,
+    "business_date": pl.String, "units": pl.Int64, "returned": pl.Int64, "revenue": pl.Int64, "discount": pl.Int64,
+    "tax": pl.Int64, "receipts": pl.Int64,
 }  # fmt: skip
 _STORES = {"store_id": pl.String, "window_start": pl.Int64, "receipts": pl.Int64}
 
@@ -44,8 +46,9 @@ class Spill:
         if turn == 1 and lines.void is None and lines.returned is None:
             many = len(lines.sku)
             unsigned: list[list[str] | list[int]] = [
-                [receipt.store_id] * many, lines.sku, [receipt.currency] * many, [one.start] * many, lines.quantity,
-                [0] * many, lines.amount, lines.discount, lines.tax, first_of_each(lines.sku),
+                [receipt.store_id] * many, lines.sku, [receipt.currency] * many, [one.start] * many,
+                [receipt.business_date] * many, lines.quantity, [0] * many, lines.amount, lines.discount, lines.tax,
+                first_of_each(lines.sku),
             ]  # fmt: skip
             for column, values in zip(self._columns, unsigned, strict=True):
                 column.extend(values)  # type: ignore[arg-type]  # each column has one type
@@ -63,9 +66,10 @@ class Spill:
             back = lines.returned is not None and lines.returned[at]
             money = -turn if back else turn
             row = (
-                receipt.store_id, sku, receipt.currency, one.start, 0 if back else turn * lines.quantity[at],
-                turn * lines.quantity[at] if back else 0, money * lines.amount[at], money * lines.discount[at],
-                money * lines.tax[at], 0 if sku in seen else turn,
+                receipt.store_id, sku, receipt.currency, one.start, receipt.business_date,
+                0 if back else turn * lines.quantity[at], turn * lines.quantity[at] if back else 0,
+                money * lines.amount[at], money * lines.discount[at], money * lines.tax[at],
+                0 if sku in seen else turn,
             )  # fmt: skip
             seen.add(sku)
             for column, value in zip(self._columns, row, strict=True):
@@ -110,6 +114,10 @@ class Spill:
     def stores(self, first: int, after: int) -> pl.DataFrame:
         """Receipts by store and window of these days."""
         return self._totals("stores", first, after, KEY[:1] + KEY[3:], ["receipts"], pl.DataFrame(schema=_STORES))
+
+    def dates(self, first: int, after: int) -> pl.DataFrame:
+        """Totals by DATE_KEY of these days' windows."""
+        return self._totals("rows", first, after, DATE_KEY, FIGURES, pl.DataFrame(schema=_SCHEMA))
 
     def _totals(
         self, kind: str, first: int, after: int, key: list[str], figures: list[str], empty: pl.DataFrame

@@ -61,10 +61,18 @@ def test_what_could_not_be_read_is_set_aside_with_its_reason():
     assert [row["reason"] for row in client.rows["rejected"]] == ["no such message"]
 
 
-@pytest.mark.parametrize("code", [159, 202, 241, 252, 285, 999])
-def test_what_passes_by_itself_is_waited_out(code):
+# Timeouts, memory, disks that cannot be written, quotas, a server's own mistakes, and codes of times to come.
+@pytest.mark.parametrize("code", [159, 202, 241, 252, 285, 999, 75, 76, 201, 49, 1001, 9_999])
+def test_what_is_no_fault_of_a_row_is_waited_out_and_sets_no_row_aside(code):
+    client = Client(bad=[1], code=code)
     with pytest.raises(Unavailable):
-        written(Client(bad=[1], code=code), [1])
+        written(client, [0, 1, 2])
+    assert client.rows == {}
+
+
+@pytest.mark.parametrize("code", [53, 69, 117, 321, 349, 407, 469, 691])
+def test_what_is_a_rows_fault_sets_that_row_aside(code):
+    assert written(Client(bad=[1], code=code), [0, 1, 2]) == [0, 2]
 
 
 @pytest.mark.parametrize("fault", [OperationalError("refused"), OSError("reset"), DatabaseError("no code at all")])
@@ -83,7 +91,13 @@ def test_a_server_that_is_away_is_waited_out_with_a_new_client(fault):
         assert made[1].rows["t"] == [{"a": 1}]
 
 
-@pytest.mark.parametrize(("code", "mend"), [(60, "migrate"), (81, "migrate"), (516, "password"), (497, "Grant")])
+@pytest.mark.parametrize(
+    ("code", "mend"),
+    [
+        (60, "migrate"), (81, "migrate"), (16, "migrate"), (516, "password"), (193, "password"), (497, "Grant"),
+        (164, "Grant"), (115, "newer"),
+    ],
+)  # fmt: skip
 def test_what_no_retry_mends_stops_with_what_mends_it(code, mend):
     with pytest.raises(Stop) as stopped:
         written(Client(bad=[1], code=code), [1])
@@ -106,3 +120,51 @@ def test_a_good_batch_between_starts_the_count_anew(monkeypatch):
         store.write(batch(range(10)))
         store.write(batch([50]))
     assert len(client.rows["rejected"]) == 50
+
+
+def test_a_batch_of_bad_rows_alone_stops_after_a_thousand_and_not_after_each_was_tried():
+    client = Client(bad=range(50_000))
+    tried = 0
+    insert = client.insert_arrow
+
+    def counted(*arguments, **named):
+        nonlocal tried
+        tried += 1
+        return insert(*arguments, **named)
+
+    client.insert_arrow = counted
+    with pytest.raises(Stop, match="1000 rows aside"):
+        written(client, range(50_000))
+    assert tried < 3_000
+    assert len(client.rows["rejected"]) == store_module.MOST_SET_ASIDE
+
+
+def test_a_table_rejected_that_refuses_rows_stops_with_a_sentence():
+    client = Client(bad=[1])
+
+    def refuse_all(*_, **__):
+        raise database_error(469)
+
+    client.insert_arrow = refuse_all
+    with pytest.raises(Stop, match="set aside"):
+        written(client, [1])
+
+
+def test_a_row_that_is_set_aside_again_after_an_outage_counts_once(monkeypatch):
+    monkeypatch.setattr(store_module, "MOST_SET_ASIDE", 20)
+    client = Client(bad=[1])
+    insert, away = client.insert_arrow, True
+
+    def flapping(table, data, settings):
+        if table == "rejected" and away:
+            raise OperationalError("refused")
+        insert(table, data, settings)
+
+    client.insert_arrow = flapping
+    store = ClickHouseStore("clickhouse", lambda: client)
+    for _ in range(50):
+        with pytest.raises(Unavailable):
+            store.write(batch([1]))
+    away = False
+    store.write(batch([1]))
+    assert len(client.rows["rejected"]) == 1

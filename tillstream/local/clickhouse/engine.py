@@ -119,17 +119,17 @@ def _run(
     for name, value in sorted(settings.items(), key=lambda item: item[0] == "readonly"):
         connection.query(f"SET {_checked(name)} = {_quoted(value)}")
     if statement.input_format is not None:
-        return _insert(connection, statement, folder)
+        return _insert(connection, statement, parameters, folder)
     return _query(connection, statement, output_format, parameters)
 
 
-def _insert(connection: Any, statement: Statement, folder: Path) -> Answer:
+def _insert(connection: Any, statement: Statement, parameters: Mapping[str, str], folder: Path) -> Answer:
     """Insert from a file: chDB's streaming insert says nothing of rows that the table refused, and loses them."""
     with tempfile.NamedTemporaryFile(dir=folder, prefix=_INSERT) as file:
         file.write(statement.data)
         file.flush()
         source = f"FROM INFILE {_quoted(file.name)} {statement.settings} FORMAT {statement.input_format}"
-        result = connection.query(f"{statement.sql} {source}", "TabSeparated")
+        result = connection.query(f"{statement.sql}\n{source}", "TabSeparated", params=dict(parameters))
     written = {"written_rows": str(result.rows_written()), "written_bytes": str(result.bytes_written())}
     return Answer(b"", "TabSeparated", written)
 
