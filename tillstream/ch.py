@@ -48,4 +48,9 @@ def _reason(fault: OperationalError) -> str:
     """The system's own words where there are some: the client wraps them in pools, retries and a new id each time."""
     text = str(fault)
     system = re.search(r"\[Errno -?\d+\] ([^\[\]()'\"]+)", text)
-    return system[1].strip().lower() if system else (text.splitlines() or ["no reason given"])[0][:200]
+    return system[1].strip().lower() if system else first_line(fault)
+
+
+def first_line(fault: BaseException) -> str:
+    """A fault in one line of bearable length."""
+    return (str(fault).splitlines() or [type(fault).__name__])[0][:200]

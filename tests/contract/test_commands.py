@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shlex
@@ -107,23 +108,60 @@ def test_check_of_a_good_file_ends_with_0():
 
 
 @pytest.mark.integration
-def test_sql_gives_tables_json_and_csv_and_only_reads(migrated, environment):
-    def sql(*argv, code=0, **more):
-        run = [sys.executable, "-m", "tillstream", "sql", *argv]
-        done = subprocess.run(run, env=environment(migrated), capture_output=True, text=True, check=False, **more)
-        assert done.returncode == code, done.stderr
-        return done.stdout or done.stderr
+def test_sql_gives_tables_json_and_csv_and_only_reads(migrated, command, monkeypatch):
+    def sql(*argv, code=0):
+        done = command(migrated, "sql", *argv, code=code)
+        return done.out or done.err
 
     query = "SELECT toDecimal64(1.5, 2) AS a, toDateTime('2026-11-23 16:05:09', 'UTC') AS t, NULL AS n, '[red]' AS x"
     assert json.loads(sql(query, "--json")) == [{"a": "1.50", "t": "2026-11-23T16:05:09Z", "n": None, "x": "[red]"}]
-    table = sql("-", input=query + ";\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO(query + ";\n"))
+    table = sql("-")
     assert "2026-11-23 16:05:09Z" in table
     assert "[red]" in table
-    assert sql("SELECT 1 AS a, 'x,y' AS b", "--csv") == 'a,b\n1,"x,y"\n'
+    assert sql("SELECT 1 AS a, 'x,y' AS b, NULL AS n", "--csv") == '"a","b","n"\n1,"x,y",\n'
     assert "10" in sql("SELECT number FROM numbers(11)", "--rows", "11")
+    assert sql("SELECT 1 WHERE 0") == "no rows\n"
+    assert "There is no query" in sql(" ;", code=1)
     assert "only reads" in sql("INSERT INTO products (sku) VALUES ('x')", code=1)
     assert "Unknown table" in sql("SELECT * FROM nosuch", code=1)
     assert json.loads(sql("SELECT count() AS n FROM products", "--json")) == [{"n": 0}]
+
+
+@pytest.mark.integration
+def test_sql_passes_on_values_of_every_kind_and_answers_of_any_length(migrated, command):
+    query = """
+    SELECT toUUID('61f0c404-5cb3-11e7-907b-a6006ad3dba0') AS id, toIPv4('10.0.0.5') AS ip, nan AS n, unhex('ff41') AS b,
+           toDecimal128(0, 10) AS d, [toDateTime64('2026-11-23 17:05:09.5', 3, 'Europe/Oslo')] AS times,
+           map(toDate('2026-11-23'), 1) AS m, 18446744073709551615 AS big, 'a\\nb' AS two, true AS flag
+    """
+    (row,) = json.loads(command(migrated, "sql", query, "--json").out)
+    assert row == {
+        "id": "61f0c404-5cb3-11e7-907b-a6006ad3dba0", "ip": "10.0.0.5", "n": None, "b": "\ufffdA", "d": "0.0000000000",
+        "times": ["2026-11-23T16:05:09.500Z"], "m": {"2026-11-23": 1}, "big": 18446744073709551615, "two": "a\nb",
+        "flag": True,
+    }  # fmt: skip
+    assert "61f0c404" in command(migrated, "sql", query).out
+    many = command(migrated, "sql", "SELECT number FROM numbers(200000)", "--json").out
+    assert len(json.loads(many)) == 200_000
+
+
+@pytest.mark.integration
+def test_the_table_of_sql_shows_the_first_rows_cuts_long_values_and_says_so(migrated, command):
+    # More rows than could be sent: only the first are asked for.
+    done = command(migrated, "sql", "SELECT number, repeat('x', 1000) AS wide FROM numbers(1000000000000)")
+    assert "│ 99 " in done.out.replace("     ", " ").replace("  ", " ")
+    assert "x" * 79 + "…" in done.out
+    assert re.search(
+        r"^100 rows in \d+\.\d\d s, and there are more \(--rows 1000, --json, --csv\)$", done.err, re.MULTILINE
+    )
+    assert "\x1b" not in command(migrated, "sql", "SELECT unhex('1b5b33316d') AS red").out
+
+
+@pytest.mark.integration
+def test_an_error_in_the_middle_of_an_answer_is_an_error(migrated, command):
+    done = command(migrated, "sql", "SELECT throwIf(number = 900000, 'here') FROM numbers(1000000)", "--json", code=1)
+    assert "here" in done.err
 
 
 @pytest.mark.integration

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from decimal import Decimal
 
 import pytest
@@ -76,15 +74,7 @@ async def dead_letters(settings):
     return found
 
 
-def tillstream(environment, settings, *argv, code=0, **more):
-    run = [sys.executable, "-m", "tillstream", *argv]
-    done = subprocess.run(run, env=environment(settings), capture_output=True, check=False, **more)
-    assert done.returncode == code, f"{argv}: {done.stdout.decode()}{done.stderr.decode()}"
-    assert b"Traceback" not in done.stderr
-    return done.stdout.decode()
-
-
-def test_each_malformed_receipt_is_a_dead_letter_and_mended_ones_count_once(migrated, environment, tmp_path):
+def test_each_malformed_receipt_is_a_dead_letter_and_mended_ones_count_once(migrated, environment, command, tmp_path):
     sent = [value for pair in zip(good()[2:], [value for *_, value in MALFORMED], strict=True) for value in pair]
     sent += good()[:2]
     logs = (tmp_path / "roles.log").open("wb")
@@ -103,8 +93,8 @@ def test_each_malformed_receipt_is_a_dead_letter_and_mended_ones_count_once(migr
         assert report.counts["folded"] == len(good())
         check_letters(letters)
         check_rows(migrated)
-        check_commands(environment, migrated)
-        mend_and_replay(environment, migrated, tmp_path, report)
+        check_commands(command, migrated)
+        mend_and_replay(command, migrated, tmp_path, report)
     log = (tmp_path / "roles.log").read_bytes()
     assert DIGITS not in log
     assert b"Traceback" not in log
@@ -139,42 +129,47 @@ def check_rows(settings):
         assert part in reason
 
 
-def check_commands(environment, settings):
-    listed = json.loads(tillstream(environment, settings, "rejected", "list", "--json"))
+def check_commands(command, settings):
+    def tillstream(*argv, code=0):
+        return command(settings, *argv, code=code).out
+
+    listed = json.loads(tillstream("rejected", "list", "--json"))
     assert sum(group["messages"] for group in listed["groups"]) == len(MALFORMED)
-    narrowed = json.loads(tillstream(environment, settings, "rejected", "list", "--path", "amount", "--json"))
+    narrowed = json.loads(tillstream("rejected", "list", "--path", "amount", "--json"))
     (letter,) = narrowed["newest"]
     assert letter["path"] == "$.lines[0].amount"
-    shown = tillstream(environment, settings, "rejected", "show", letter["place"])
+    shown = tillstream("rejected", "show", letter["place"])
     assert "no sign" in shown
     assert '"amount": "-59.80"' in shown
-    raw = tillstream(environment, settings, "rejected", "show", letter["place"], "--raw")
+    raw = tillstream("rejected", "show", letter["place"], "--raw")
     assert raw.encode() == MALFORMED[12][2]
-    bell = json.loads(tillstream(environment, settings, "rejected", "list", "--path", "sku", "--json"))["newest"][0]
-    assert "\u0007" not in tillstream(environment, settings, "rejected", "show", bell["place"])
-    tillstream(environment, settings, "rejected", "show", "0:999999", code=1)
-    tillstream(environment, settings, "rejected", "show", "x", code=1)
-    assert "would be refused" not in tillstream(environment, settings, "rejected", "list")
+    bell = json.loads(tillstream("rejected", "list", "--path", "sku", "--json"))["newest"][0]
+    assert "\u0007" not in tillstream("rejected", "show", bell["place"])
+    tillstream("rejected", "show", "0:999999", code=1)
+    tillstream("rejected", "show", "x", code=1)
+    assert "would be refused" not in tillstream("rejected", "list")
 
 
-def mend_and_replay(environment, settings, folder, report):
+def mend_and_replay(command, settings, folder, report):
     """The one with a wrong key counts as it is; a mended one counts once, however often it is sent."""
+
+    def tillstream(*argv, code=0):
+        return command(settings, *argv, code=code).out
+
     file = folder / "letters.ndjson"
-    told = json.loads(tillstream(environment, settings, "rejected", "export", str(file), "--json"))
+    told = json.loads(tillstream("rejected", "export", str(file), "--json"))
     assert told["written"] == len(file.read_bytes().splitlines()) == len(MALFORMED) - 3
     assert len(told["skipped"]) == 3, "two with cards, and the one that was cut"
-    still = json.loads(tillstream(environment, settings, "rejected", "replay", "--json", "--dry-run", code=1))
+    still = json.loads(tillstream("rejected", "replay", "--json", "--dry-run", code=1))
     assert (still["sent"], still["valid"], still["refused"]) == (0, 2, len(MALFORMED) - 2)
-    once = json.loads(tillstream(environment, settings, "rejected", "replay", "--reason", "KEY is not", "--json"))
+    once = json.loads(tillstream("rejected", "replay", "--reason", "KEY is not", "--json"))
     assert (once["sent"], once["refused"]) == (1, 0)
     wrong = next(line for line in file.read_bytes().splitlines() if b"-59.80" in line)
     mended = wrong.replace(b"-59.80", b"59.80").replace(b"S12-T4-20261123-000871", b"mended")
     assert mended != wrong
     file.write_bytes(mended + b"\n" + wrong + b"\n")
     for _ in range(2):
-        twice = json.loads(
-            tillstream(environment, settings, "rejected", "replay", "--with", str(file), "--json", code=1)
-        )
+        twice = json.loads(tillstream("rejected", "replay", "--with", str(file), "--json", code=1))
         assert (twice["sent"], twice["refused"]) == (1, 1)
         assert twice["faults"][0]["place"] == "line 2"
     after = asyncio.run(settled(settings, report.inputs + 3))

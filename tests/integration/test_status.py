@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -33,20 +31,17 @@ async def send(settings, *sent):
             )
 
 
-def status(settings, environment, *argv, code=0):
-    run = [sys.executable, "-m", "tillstream", "status", *argv]
-    done = subprocess.run(run, env=environment(settings), capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stdout + done.stderr
-    return json.loads(done.stdout) if "--json" in argv else done.stdout
+def status(command, settings, code=0):
+    return json.loads(command(settings, "status", "--json", code=code).out)
 
 
-def test_an_installation_that_is_not_migrated_is_told_what_to_do(settings, environment):
-    told = status(settings, environment, "--json", code=1)
+def test_an_installation_that_is_not_migrated_is_told_what_to_do(settings, command):
+    told = status(command, settings, code=1)
     assert "tillstream migrate" in told["away"]["topics"]
     assert told["kafka"]["brokers"] == 1
 
 
-def test_stores_in_two_partitions_and_receipts_counted_twice_are_named(migrated, environment):
+def test_stores_in_two_partitions_and_receipts_counted_twice_are_named(migrated, environment, command):
     sent = [
         (0, receipt(1, 1)), (0, receipt(1, 1)),  # a duplicate
         (0, receipt(2, 9)),  # closes the window of t1
@@ -63,8 +58,8 @@ def test_stores_in_two_partitions_and_receipts_counted_twice_are_named(migrated,
 
     with roles(environment, migrated, "worker", "sink"):
         report = asyncio.run(run())
-        told = status(migrated, environment, "--json")
-        shown = status(migrated, environment)
+        told = status(command, migrated)
+        shown = command(migrated, "status").out
         asyncio.run(one_report(migrated))
     assert report.counts == {"folded": 5, "duplicate": 2, "late": 1, "rejected": 0, "ignored": 0}
     assert told["away"] == {}
