@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import OperationalError
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
-from schemas.errors import Unavailable
+from schemas.errors import Stop, Unavailable
 from tillstream.settings import Settings
 
 # Defaults of these changed between versions; exactness relies on them, so they are pinned on every query.
@@ -42,6 +44,17 @@ def connect(settings: Settings, *, database: str | None = None, **query_settings
     except OperationalError as fault:
         where = f"{options['host']}:{options['port']}"
         raise Unavailable("ClickHouse", f"{where}: {_reason(fault)}") from None
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn the client's faults into ours: Unavailable where ClickHouse does not answer, Stop where it refuses."""
+    try:
+        yield
+    except OperationalError as fault:
+        raise Unavailable("ClickHouse", _reason(fault)) from None
+    except DatabaseError as fault:
+        raise Stop(f"ClickHouse refuses: {first_line(fault)}", "Run `tillstream migrate`.") from None
 
 
 def _reason(fault: OperationalError) -> str:
