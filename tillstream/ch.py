@@ -32,9 +32,16 @@ def client_options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def connect(settings: Settings, *, database: str | None = None, **query_settings: Any) -> Client:
-    """Open a client; raises Unavailable when ClickHouse does not answer. `database=""` is the server's default."""
+def connect(
+    settings: Settings, *, database: str | None = None, patience: float | None = None, **query_settings: Any
+) -> Client:
+    """Open a client; raises Unavailable when ClickHouse does not answer. `database=""` is the server's default.
+
+    `patience` is how many seconds a connection or an answer may take; by default 10 and 300.
+    """
     options = client_options(settings)
+    if patience is not None:
+        options |= {"connect_timeout": int(patience), "send_receive_timeout": int(patience)}
     if database is not None:
         options["database"] = database
     try:
