@@ -22,7 +22,17 @@ from tillstream.rejected.sendable import Sendable, admitted
 from tillstream.replay import Published, publish
 from tillstream.sources import FileSource
 
-_HELP = "Look into messages that could not be counted, and send them again."
+_HELP = """
+Look into messages that could not be counted, and send them again.
+
+Examples:
+
+  tillstream rejected list
+
+  tillstream rejected export letters.ndjson
+
+  tillstream rejected replay --with letters.ndjson
+"""
 _LIST = """
 Show how many messages were refused for which reason, and the newest of them. A place is partition:offset.
 
