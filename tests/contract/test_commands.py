@@ -213,8 +213,9 @@ def test_the_page_on_sql_names_every_object_and_every_column_in_order_and_no_oth
     with ch.connect(migrated) as client:
         rows = client.query(
             "SELECT t.name, if(t.engine = 'View', 'View', 'Table'),"
-            " arrayMap(c -> c.2, arraySort(groupArray((c.position, c.name)))) FROM system.tables AS t INNER JOIN system.columns AS c ON c.database = t.database"
-            " AND c.table = t.name WHERE t.database = currentDatabase() GROUP BY t.name, t.engine"
+            " arrayMap(c -> c.2, arraySort(groupArray((c.position, c.name))))"
+            " FROM system.tables AS t INNER JOIN system.columns AS c ON c.database = t.database AND c.table = t.name"
+            " WHERE t.database = currentDatabase() GROUP BY t.name, t.engine"
         ).result_rows
     assert told == {name: (kind, list(columns)) for name, kind, columns in rows}
 
