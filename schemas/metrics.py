@@ -24,14 +24,17 @@ RECEIPTS = Metric(
     ("result",),
 )
 LINES = Metric("tillstream_lines_total", "counter", "lines of folded and late receipts")
-EVENT_LAG = Metric("tillstream_event_lag_seconds", "gauge", "now less the newest folded receipt's time")
+EVENT_LAG = Metric(
+    "tillstream_event_lag_seconds", "gauge", "now less the newest folded receipt's time", combine="livemostrecent"
+)
 OPEN_WINDOWS = Metric("tillstream_open_windows", "gauge", "open windows of all stores", ("partition",), "livesum")
-FLUSH = Metric("tillstream_flush_seconds", "histogram", "from a chunk's arrival to its commit being allowed")
+FLUSH = Metric("tillstream_flush_seconds", "histogram", "one chunk, from its fold to its commit being allowed")
 LAG = Metric(
     "tillstream_consumer_lag",
     "gauge",
     "records between the committed offset and the end",
     ("group", "topic", "partition"),
+    combine="livemostrecent",
 )
 ROWS = Metric("tillstream_clickhouse_rows_total", "counter", "rows inserted, repeats included", ("table",))
 INSERT = Metric("tillstream_clickhouse_insert_seconds", "histogram", "one insert into one table", ("table",))
@@ -40,13 +43,17 @@ SET_ASIDE = Metric(
     "tillstream_sink_set_aside_total", "counter", "rows that ClickHouse refused for their data", ("sink",)
 )
 FRESHNESS = Metric(
-    "tillstream_freshness_seconds", "gauge", "from a receipt's publication to its row being readable, newest batch"
+    "tillstream_freshness_seconds",
+    "gauge",
+    "from the publication of the newest receipt to its rows of sales being readable, as of the last batch",
+    combine="livemostrecent",
 )
 STORE_PARTITIONS = Metric(
     "tillstream_store_partitions",
     "gauge",
     "partitions in which a store arrives, for stores with more than one: duplicates are judged within a partition",
     ("store_id",),
+    combine="livemostrecent",
 )
 ALERTS = Metric("tillstream_alerts_total", "counter", "alerts raised and resolved (a later release)", ("rule", "state"))
 DELIVERIES = Metric(

@@ -51,12 +51,17 @@ class WindowMessage(msgspec.Struct, frozen=True, gc=False, tag="window", tag_fie
 
 
 class CountsMessage(msgspec.Struct, frozen=True, gc=False, tag="counts", tag_field="type"):
-    """How many messages of a partition ended in which result, up to and with offset `version`."""
+    """How many messages of a partition ended in which result, up to and with offset `version`.
+
+    Sent after the rows of its flush. `published` is the Kafka timestamp, in milliseconds, of the newest message that
+    the flush has folded, by which the sink tells how fresh its rows are; 0 where there is none.
+    """
 
     epoch: int
     partition: int
     version: int
     counts: dict[str, int]
+    published: int = 0
 
 
 SalesMessage = WindowMessage | CountsMessage

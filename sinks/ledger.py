@@ -36,7 +36,7 @@ def make_prepare(epoch: int, max_skew_us: int, *, keep_lines: bool) -> Callable[
                 continue  # the fold says so, in pos.rejected
             if not receipt.counts_nothing:
                 found.append((record, receipt))
-        batch = Batch(newest=max((record.timestamp for record, _ in found), default=0))
+        batch = Batch()
         if found:
             sources = [Source(record.topic, record.partition, record.offset) for record, _ in found]
             batch.rows.append(Rows("receipts", _receipts(epoch, found), sources))

@@ -95,6 +95,8 @@ def prepare(records: Sequence[SinkRecord]) -> Batch:
         batch.rows.append(_store_windows(stores))
     if counts:
         batch.rows.append(_partition_results(counts))
+        # Counts come after the rows of their flush, so that those are readable now too.
+        batch.newest = max(message.published for message, _ in counts)
     return batch
 
 

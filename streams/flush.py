@@ -111,7 +111,7 @@ def _rows(state: PartitionState, fold: Fold) -> list[Message]:
                 cast("Rows", part),  # a Row is encoded as the list that a reader finds
             )
             messages.append((_key(window.store_id), _encode(message), _NO_HEADERS))
-    counts = CountsMessage(state.epoch, state.partition, state.applied, state.counts)
+    counts = CountsMessage(state.epoch, state.partition, state.applied, state.counts, fold.published)
     messages.append((None, _encode(counts), _NO_HEADERS))
     return messages
 

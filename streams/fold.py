@@ -35,7 +35,8 @@ class Fold:
     """What a chunk did. `touched` maps a window to the rows that changed, or to None where all of them did.
 
     `results` counts messages by result as metrics want them (replayed ones apart), `lines` the lines of folded
-    and late receipts, `newest` is the largest time of a folded receipt, in microseconds.
+    and late receipts, `newest` is the largest time of a folded receipt, in microseconds, `published` the largest
+    Kafka timestamp of a message that was not replayed, in milliseconds.
     """
 
     touched: dict[StoreWindow, StateRows | None] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Fold:
     results: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*RESULTS, REPLAYED), 0))
     lines: int = 0
     newest: int = 0
+    published: int = 0
 
 
 def fold(state: PartitionState, records: Sequence[LogRecord], topic: str, max_skew: int) -> Fold:
@@ -66,6 +68,7 @@ def fold(state: PartitionState, records: Sequence[LogRecord], topic: str, max_sk
             result = "rejected"
         state.counts[result] += 1
         done.results[result] += 1
+    done.published = max((record.timestamp for record in records if record.offset > already), default=0)
     last = records[-1]
     if last.offset > already:
         state.applied = last.offset

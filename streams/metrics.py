@@ -12,9 +12,12 @@ from streams.state import PartitionState
 
 _receipts = Counter(declared.RECEIPTS.name, declared.RECEIPTS.help, declared.RECEIPTS.labels)
 _lines = Counter(declared.LINES.name, declared.LINES.help)
-_event_lag = Gauge(declared.EVENT_LAG.name, declared.EVENT_LAG.help, multiprocess_mode="livemostrecent")
+_event_lag = Gauge(declared.EVENT_LAG.name, declared.EVENT_LAG.help, multiprocess_mode=declared.EVENT_LAG.combine)
 _open_windows = Gauge(
-    declared.OPEN_WINDOWS.name, declared.OPEN_WINDOWS.help, declared.OPEN_WINDOWS.labels, multiprocess_mode="livesum"
+    declared.OPEN_WINDOWS.name,
+    declared.OPEN_WINDOWS.help,
+    declared.OPEN_WINDOWS.labels,
+    multiprocess_mode=declared.OPEN_WINDOWS.combine,
 )
 _flush = Histogram(declared.FLUSH.name, declared.FLUSH.help)
 

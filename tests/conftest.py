@@ -2,15 +2,17 @@
 
 `broker` gives "127.0.0.1:port", `clickhouse` gives "http://127.0.0.1:port"; `settings` has a topic prefix and a
 database of its own, so that tests never meet; `migrated` are such settings after `tillstream migrate`;
-`environment` turns settings into what a subprocess of `tillstream` needs.
+`environment` turns settings into what a subprocess of `tillstream` needs; `command` runs a command in this process.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import uuid
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -106,3 +108,36 @@ def environment():
         return {**os.environ, **settings_environment(settings), "PYTHONPATH": str(REPOSITORY)}
 
     return build
+
+
+class Ended(NamedTuple):
+    """What a command wrote before it ended."""
+
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(monkeypatch, capfd):
+    """Gives a function: run `tillstream` in this process, since a start of Python is most of what a command costs."""
+    from tillstream.cli import main
+    from tillstream.local.launch import settings_environment
+
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+
+    def run(settings, *argv, code=0):
+        for name, value in settings_environment(settings).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("sys.argv", ["tillstream", *argv])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        done = Ended(*capfd.readouterr())
+        assert (ended.value.code or 0) == code, f"{argv}: {done.out}{done.err}"
+        assert "Traceback" not in done.err
+        return done
+
+    yield run
+    root.handlers[:] = handlers
+    root.setLevel(level)

@@ -20,11 +20,24 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
+_HELP = """
+Real-time retail purchase tracking: what customers buy, where, as it happens.
+
+Examples:
+
+  tillstream demo
+
+  tillstream up
+
+  tillstream status
+"""
+
+
 def make_cli() -> typer.Typer:
     """Build the command line from its modules."""
     app = typer.Typer(
         name="tillstream",
-        help="Real-time retail purchase tracking: what customers buy, where, as it happens.",
+        help=_HELP,
         no_args_is_help=True,
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,

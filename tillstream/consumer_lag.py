@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -12,11 +11,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas import topics
 from schemas.topics import group_id
 from sinks import metrics
-from tillstream import kafka
+from tillstream import kafka, topic_admin
+from tillstream.now_and_then import now_and_then
 from tillstream.settings import Settings
 from tillstream.waiting import admin
-
-log = logging.getLogger(__name__)
 
 # Which group reads which topics.
 READ = {
@@ -43,29 +41,27 @@ class Lag(NamedTuple):
         return max(0, self.end - self.committed)
 
 
-async def end_offsets(settings: Settings, names: Iterable[str]) -> dict[TopicPartition, int]:
-    """End offsets of every partition of some topics, given without the prefix; raises KafkaError."""
+async def end_offsets(settings: Settings, counts: Mapping[str, int]) -> dict[TopicPartition, int]:
+    """End offsets of every partition of some topics, given with their partition counts; raises KafkaError."""
     consumer = AIOKafkaConsumer(**kafka.client_options(settings), enable_auto_commit=False, fetch_max_wait_ms=50)
     try:
         await consumer.start()
-        partitions = [
-            TopicPartition(settings.topic_prefix + name, number)
-            for name in names
-            for number in range(1 if name == topics.EPOCHS else settings.partitions)
-        ]
+        partitions = [TopicPartition(name, number) for name, count in counts.items() for number in range(count)]
         return await kafka.end_offsets(consumer, partitions)
     finally:
         await consumer.stop()
 
 
 async def measure(settings: Settings, epoch: int) -> list[Lag]:
-    """Every group's lag by partition; raises Unavailable or KafkaError."""
-    ends = await end_offsets(settings, dict.fromkeys(name for names in READ.values() for name in names))
+    """Every group's lag by partition, the topics being there; raises Unavailable or KafkaError."""
+    prefix = settings.topic_prefix
     found: list[Lag] = []
     async with admin(settings) as client:
+        read = dict.fromkeys(prefix + name for names in READ.values() for name in names)
+        ends = await end_offsets(settings, await topic_admin.partition_counts(client, list(read)))
         for role, names in READ.items():
-            group = group_id(settings.topic_prefix, epoch, role)
-            wanted = [part for part in ends if part.topic.removeprefix(settings.topic_prefix) in names]
+            group = group_id(prefix, epoch, role)
+            wanted = [part for part in ends if part.topic.removeprefix(prefix) in names]
             committed = await client.list_consumer_group_offsets(group, partitions=wanted)
             for part in wanted:
                 at = committed[part].offset if part in committed else -1
@@ -75,14 +71,9 @@ async def measure(settings: Settings, epoch: int) -> list[Lag]:
 
 async def report(settings: Settings, epoch: int, stop: asyncio.Event) -> None:
     """Keep `tillstream_consumer_lag` up to date until `stop`; while Kafka is away the last figures stand."""
-    while not stop.is_set():
-        try:
-            for lag in await measure(settings, epoch):
-                metrics.lag.labels(lag.group, lag.topic, str(lag.partition)).set(lag.records)
-        except Exception as fault:  # noqa: BLE001  # no figure is worth a sink that stops writing
-            log.debug("lag not measured: %s", fault)
-        try:
-            async with asyncio.timeout(EVERY_SECONDS):
-                await stop.wait()
-        except TimeoutError:
-            continue
+
+    async def once() -> None:
+        for lag in await measure(settings, epoch):
+            metrics.lag.labels(lag.group, lag.topic, str(lag.partition)).set(lag.records)
+
+    await now_and_then(once, EVERY_SECONDS, stop)

@@ -67,12 +67,16 @@ def first(settings: Settings) -> Epoch:
 
 def live(known: dict[int, KnownEpoch], settings: Settings) -> KnownEpoch | None:
     """The live epoch with the largest number, or None; Stop if its window or grace are not the settings'."""
-    alive = [entry for entry in known.values() if entry.epoch.state == "live"]
-    if not alive:
-        return None
-    newest = max(alive, key=lambda entry: entry.epoch.epoch)
-    check(newest.epoch, settings)
+    newest = newest_live(known)
+    if newest is not None:
+        check(newest.epoch, settings)
     return newest
+
+
+def newest_live(known: dict[int, KnownEpoch]) -> KnownEpoch | None:
+    """The live epoch with the largest number, whatever the settings say, or None."""
+    alive = [entry for entry in known.values() if entry.epoch.state == "live"]
+    return max(alive, key=lambda entry: entry.epoch.epoch, default=None)
 
 
 def check(epoch: Epoch, settings: Settings) -> None:

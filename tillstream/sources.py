@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -27,11 +27,18 @@ class Refusal(NamedTuple):
     hint: str
 
 
+def checked(value: bytes) -> Outgoing:
+    """A receipt that will be counted, ready to publish; raises Refused."""
+    receipt = decode(value)
+    return Outgoing(receipt.store_id, receipt.occurred_at, value, len(receipt.lines.sku))
+
+
 @dataclass(slots=True)
 class FileSource:
     """The receipts of one file, in the file's order. What was refused stands in `refused` and `refusals`.
 
-    `unchecked` publishes what the file holds as it is (rows that make no receipt are refused all the same).
+    `unchecked` publishes what the file holds as it is (rows that make no receipt are refused all the same); `check`
+    judges the others.
     """
 
     path: str | Path
@@ -39,6 +46,7 @@ class FileSource:
     limit: int | None = None
     refused: int = 0
     refusals: list[Refusal] = field(default_factory=list)
+    check: Callable[[bytes], Outgoing] = checked
 
     def __iter__(self) -> Iterator[Outgoing]:
         """Yield at most `limit` receipts; raises Stop as tillstream.files does."""
@@ -49,7 +57,7 @@ class FileSource:
             try:
                 if isinstance(found, Refused):
                     raise found
-                outgoing = as_it_is(found) if self.unchecked else checked(found)
+                outgoing = as_it_is(found) if self.unchecked else self.check(found)
             except Refused as fault:
                 self.refused += 1
                 if len(self.refusals) < _KEPT:
@@ -59,12 +67,6 @@ class FileSource:
             count += 1
             if count == self.limit:
                 return
-
-
-def checked(value: bytes) -> Outgoing:
-    """A receipt that will be counted, ready to publish; raises Refused."""
-    receipt = decode(value)
-    return Outgoing(receipt.store_id, receipt.occurred_at, value, len(receipt.lines.sku))
 
 
 class _Store(msgspec.Struct):

@@ -98,12 +98,15 @@ async def check_partitions(client: AIOKafkaAdminClient, specs: Iterable[TopicSpe
     missing = [spec.name for spec in specs if spec.name not in there]
     if missing:
         raise Stop(f"The topic {missing[0]} does not exist.", "Run `tillstream migrate`.")
-    counts = {
-        topic["topic"]: len(topic["partitions"]) for topic in await client.describe_topics([s.name for s in specs])
-    }
+    counts = await partition_counts(client, [spec.name for spec in specs])
     for spec in specs:
         if (count := counts[spec.name]) != spec.partitions:
             raise Stop(f"The topic {spec.name} has {count} partitions, not {spec.partitions}.", _mend(spec, count))
+
+
+async def partition_counts(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
+    """How many partitions each of these topics has. They must exist: some brokers create what they are asked about."""
+    return {topic["topic"]: len(topic["partitions"]) for topic in await client.describe_topics(names)}
 
 
 def _mend(spec: TopicSpec, count: int) -> str:

@@ -60,11 +60,11 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
                 await client.start()
         except (AuthenticationFailedError, UnsupportedSaslMechanismError) as fault:
             raise Stop(
-                f"Kafka at {_where(settings)} refuses the login: {_brief(fault)}.",
+                f"Kafka at {_where(settings)} refuses the login: {brief(fault)}.",
                 "Set TILLSTREAM_KAFKA_SECURITY, TILLSTREAM_KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD.",
             ) from None
         except (KafkaError, OSError, TimeoutError, ssl.SSLError) as fault:
-            raise Unavailable(f"Kafka at {_where(settings)}", _brief(fault)) from None
+            raise Unavailable(f"Kafka at {_where(settings)}", brief(fault)) from None
         yield client
     finally:
         await client.close()
@@ -83,7 +83,7 @@ async def _reachable(servers: list[str]) -> None:
             continue
         writer.close()
         return
-    raise Unavailable(f"Kafka at {','.join(servers)}", _brief(fault))
+    raise Unavailable(f"Kafka at {','.join(servers)}", brief(fault))
 
 
 def _ask_clickhouse(settings: Settings) -> None:
@@ -98,7 +98,7 @@ def _ask_clickhouse(settings: Settings) -> None:
                 f"ClickHouse at {where} refuses the login.",
                 "Put user and password into TILLSTREAM_CLICKHOUSE_URL (or its file, TILLSTREAM_CLICKHOUSE_URL_FILE).",
             ) from None
-        raise Unavailable(f"ClickHouse at {where}", _brief(fault)) from None
+        raise Unavailable(f"ClickHouse at {where}", brief(fault)) from None
 
 
 async def _until_answered(ask: Callable[[], Awaitable[None]], limit: float | None) -> None:
@@ -132,7 +132,7 @@ def _where(settings: Settings) -> str:
     return ",".join(settings.kafka_servers)
 
 
-def _brief(fault: BaseException) -> str:
+def brief(fault: BaseException) -> str:
     """The fault in a few words on one line."""
     if isinstance(fault, ConnectionRefusedError):
         return "connection refused"

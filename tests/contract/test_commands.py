@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
 import re
 import shlex
@@ -12,9 +14,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tillstream import docs
+from tillstream import ch, docs
 from tillstream.cli import COMMANDS, make_cli
 from tillstream.local.launch import free_port
+from tillstream.migrate import MigrationReport
+from tillstream.outputs import OUTPUTS
+from tillstream.reconcile.run import Report
+from tillstream.status.gather import Status
 
 ROOT = Path(__file__).parents[2]
 WALKED = dict(docs.walk())
@@ -36,14 +42,17 @@ def test_the_contracts_commands_are_there():
     assert {f"tillstream {name}" for name in CONTRACT} <= set(WALKED)
 
 
-@pytest.mark.parametrize("name", WALKED)
+GROUPS = {"tillstream", *(name.rpartition(" ")[0] for name in WALKED)}
+
+
+@pytest.mark.parametrize("name", [*WALKED, *sorted(GROUPS)])
 def test_each_command_tells_what_it_does_with_examples(name):
     shown = CliRunner().invoke(make_cli(), [*name.split()[1:], "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     examples = re.findall(rf"^\W*(?:.*\s)?({name}\b.*)$", shown.output.partition("Examples")[2], re.MULTILINE)
     assert examples, f"{name} --help has no examples"
-    if name.removeprefix("tillstream ") not in WITHOUT_JSON:
-        assert "--json" in shown.output
+    if name not in GROUPS:
+        assert ("--json" in shown.output) == (name.removeprefix("tillstream ") not in WITHOUT_JSON)
 
 
 @pytest.mark.parametrize("name", WALKED)
@@ -52,6 +61,37 @@ def test_the_options_of_its_examples_exist(name):
     known = {flag for parameter in command.params for flag in parameter.opts}
     for used in re.findall(r"(?<=\s)--[a-z-]+", command.help.partition("Examples")[2]):
         assert used in known, f"{name} has no {used}"
+
+
+def test_the_keys_of_every_json_are_documented():
+    assert {f"tillstream {name}" for name in OUTPUTS} == {
+        name for name, command in WALKED.items() if "--json" in [flag for one in command.params for flag in one.opts]
+    }
+    assert set(OUTPUTS["reconcile"]) == {field.name for field in dataclasses.fields(Report)}
+    assert set(OUTPUTS["migrate"]) == {field.name for field in dataclasses.fields(MigrationReport)}
+    assert set(OUTPUTS["status"]) == {field.name for field in dataclasses.fields(Status)}
+
+
+@pytest.mark.integration
+def test_each_json_has_the_keys_that_its_page_names(migrated, command, tmp_path):
+    def keys(*argv, code=0):
+        return set(json.loads(command(migrated, *argv, "--json", code=code).out))
+
+    products = tmp_path / "products.ndjson"
+    products.write_text('{"sku": "1"}\n', "utf-8")
+    columns = ["topic", "partition", "offset", "reason", "path", "letter_partition", "letter_offset"]
+    with ch.connect(migrated) as client:
+        client.insert(
+            "rejected", [[f"{migrated.topic_prefix}pos.receipts", 3, 17, "x", "$", 3, 0]], column_names=columns
+        )
+    assert keys("migrate") == set(OUTPUTS["migrate"])
+    assert keys("replay", "tests/data/receipts.ndjson") == set(OUTPUTS["replay"])
+    assert keys("products", str(products)) == set(OUTPUTS["products"])
+    assert keys("status") == set(OUTPUTS["status"])
+    assert keys("rejected", "list") == set(OUTPUTS["rejected list"])
+    assert keys("rejected", "show", "3:17") == set(OUTPUTS["rejected show"])
+    assert keys("rejected", "export", str(tmp_path / "letters.ndjson")) == set(OUTPUTS["rejected export"])
+    assert keys("rejected", "replay", code=1) == set(OUTPUTS["rejected replay"])
 
 
 def test_the_generated_pages_are_not_stale():
@@ -96,7 +136,7 @@ def test_check_tells_line_path_and_reason_and_ends_with_1(tmp_path):
     assert "3 receipts: 1 valid with 2 lines, 2 would be refused" in shown.output
     told = CliRunner().invoke(make_cli(), ["check", str(file), "--json"])
     found = json.loads(told.stdout)
-    assert {"file", "receipts", "valid", "faulty", "lines", "faults"} == set(found)
+    assert set(OUTPUTS["check"]) == set(found)
     assert [(fault["line"], fault["path"]) for fault in found["faults"]] == [(3, "$.lines[0].amount"), (4, "$")]
 
 
@@ -107,42 +147,87 @@ def test_check_of_a_good_file_ends_with_0():
 
 
 @pytest.mark.integration
-def test_sql_gives_tables_json_and_csv_and_only_reads(migrated, environment):
-    def sql(*argv, code=0, **more):
-        run = [sys.executable, "-m", "tillstream", "sql", *argv]
-        done = subprocess.run(run, env=environment(migrated), capture_output=True, text=True, check=False, **more)
-        assert done.returncode == code, done.stderr
-        return done.stdout or done.stderr
+def test_sql_gives_tables_json_and_csv_and_only_reads(migrated, command, monkeypatch):
+    def sql(*argv, code=0):
+        done = command(migrated, "sql", *argv, code=code)
+        return done.out or done.err
 
     query = "SELECT toDecimal64(1.5, 2) AS a, toDateTime('2026-11-23 16:05:09', 'UTC') AS t, NULL AS n, '[red]' AS x"
     assert json.loads(sql(query, "--json")) == [{"a": "1.50", "t": "2026-11-23T16:05:09Z", "n": None, "x": "[red]"}]
-    table = sql("-", input=query + ";\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO(query + ";\n"))
+    table = sql("-")
     assert "2026-11-23 16:05:09Z" in table
     assert "[red]" in table
-    assert sql("SELECT 1 AS a, 'x,y' AS b", "--csv") == 'a,b\n1,"x,y"\n'
+    assert sql("SELECT 1 AS a, 'x,y' AS b, NULL AS n", "--csv") == '"a","b","n"\n1,"x,y",\n'
     assert "10" in sql("SELECT number FROM numbers(11)", "--rows", "11")
+    assert sql("SELECT 1 WHERE 0") == "no rows\n"
+    assert "There is no query" in sql(" ;", code=1)
     assert "only reads" in sql("INSERT INTO products (sku) VALUES ('x')", code=1)
     assert "Unknown table" in sql("SELECT * FROM nosuch", code=1)
     assert json.loads(sql("SELECT count() AS n FROM products", "--json")) == [{"n": 0}]
 
 
 @pytest.mark.integration
-def test_the_page_on_sql_names_every_object_and_every_column_of_the_views(migrated):
-    from tillstream import ch
+def test_sql_passes_on_values_of_every_kind_and_answers_of_any_length(migrated, command):
+    query = """
+    SELECT toUUID('61f0c404-5cb3-11e7-907b-a6006ad3dba0') AS id, toIPv4('10.0.0.5') AS ip, nan AS n, unhex('ff41') AS b,
+           toDecimal128(0, 10) AS d, [toDateTime64('2026-11-23 17:05:09.5', 3, 'Europe/Oslo')] AS times,
+           map(toDate('2026-11-23'), 1) AS m, 18446744073709551615 AS big, 'a\\nb' AS two, true AS flag
+    """
+    (row,) = json.loads(command(migrated, "sql", query, "--json").out)
+    assert row == {
+        "id": "61f0c404-5cb3-11e7-907b-a6006ad3dba0", "ip": "10.0.0.5", "n": None, "b": "\ufffdA", "d": "0.0000000000",
+        "times": ["2026-11-23T16:05:09.500Z"], "m": {"2026-11-23": 1}, "big": 18446744073709551615, "two": "a\nb",
+        "flag": True,
+    }  # fmt: skip
+    assert "61f0c404" in command(migrated, "sql", query).out
+    many = command(migrated, "sql", "SELECT number FROM numbers(200000)", "--json").out
+    assert len(json.loads(many)) == 200_000
 
-    page = (ROOT / "docs/sql.md").read_text("utf-8")
+
+@pytest.mark.integration
+def test_the_table_of_sql_shows_the_first_rows_cuts_long_values_and_says_so(migrated, command):
+    # More rows than could be sent: only the first are asked for.
+    done = command(migrated, "sql", "SELECT number, repeat('x', 1000) AS wide FROM numbers(1000000000000)")
+    assert "│ 99 " in done.out.replace("     ", " ").replace("  ", " ")
+    assert "x" * 79 + "…" in done.out
+    assert re.search(
+        r"^100 rows in \d+\.\d\d s, and there are more \(--rows 1000, --json, --csv\)$", done.err, re.MULTILINE
+    )
+    assert "\x1b" not in command(migrated, "sql", "SELECT unhex('1b5b33316d') AS red").out
+
+
+@pytest.mark.integration
+def test_an_error_in_the_middle_of_an_answer_is_an_error(migrated, command):
+    done = command(migrated, "sql", "SELECT throwIf(number = 900000, 'here') FROM numbers(1000000)", "--json", code=1)
+    assert "here" in done.err
+
+
+@pytest.mark.integration
+def test_the_page_on_sql_names_every_object_and_every_column_in_order_and_no_other(migrated):
+    page = (ROOT / "docs/sql.md").read_text("utf-8").partition("## Examples")[0]
+    told = {}
+    for kind, chapter in zip(("View", "Table"), re.split(r"^## .*$", page, flags=re.MULTILINE)[1:], strict=True):
+        for section in chapter.split("\n### ")[1:]:
+            told[section.split("\n")[0]] = kind, re.findall(r"^\| `(\w+)` \| \S", section, re.MULTILINE)
     with ch.connect(migrated) as client:
         rows = client.query(
-            "SELECT t.name, t.engine, c.name FROM system.tables AS t INNER JOIN system.columns AS c"
-            " ON c.database = t.database AND c.table = t.name WHERE t.database = currentDatabase()"
+            "SELECT t.name, if(t.engine = 'View', 'View', 'Table'),"
+            " arrayMap(c -> c.2, arraySort(groupArray((c.position, c.name))))"
+            " FROM system.tables AS t INNER JOIN system.columns AS c ON c.database = t.database AND c.table = t.name"
+            " WHERE t.database = currentDatabase() GROUP BY t.name, t.engine"
         ).result_rows
-    for table, engine, column in rows:
-        if engine != "View":
-            assert f"| `{table}` |" in page
-            continue
-        assert re.search(rf"^### .*\b{table}\b", page, re.MULTILINE), f"docs/sql.md does not name {table}"
-        section = re.search(rf"^### {table}$(.*?)^##", page, re.MULTILINE | re.DOTALL)
-        assert section is None or f"`{column}`" in section[1], f"docs/sql.md leaves out {table}.{column}"
+    assert told == {name: (kind, list(columns)) for name, kind, columns in rows}
+
+
+@pytest.mark.integration
+def test_the_examples_of_the_page_on_sql_run(migrated, command, monkeypatch):
+    examples = (ROOT / "docs/sql.md").read_text("utf-8").partition("## Examples")[2]
+    queries = [query for query in re.search(r"```sql\n(.*?)```", examples, re.DOTALL)[1].split(";\n") if query.strip()]
+    assert len(queries) >= 3
+    for query in queries:
+        monkeypatch.setattr("sys.stdin", io.StringIO(query))
+        assert command(migrated, "sql", "-").out == "no rows\n"
 
 
 def test_every_module_of_commands_is_on_the_command_line():

@@ -23,6 +23,7 @@ from tests.integration.programs import none_left, program
 from tillstream import ch
 from tillstream.demo import follow as follow_module
 from tillstream.local.launch import free_port
+from tillstream.outputs import OUTPUTS
 
 pytestmark = pytest.mark.integration
 
@@ -99,6 +100,7 @@ def test_it_draws_bars_serves_until_ctrl_c_and_an_independent_check_agrees(usual
     os.close(end)
     try:
         found = json_from(demo.stdout)
+        assert set(found) == set(OUTPUTS["demo"])
         assert found["receipts"] == 700
         assert found["environment"]["TILLSTREAM_KAFKA_URL"] == environment["TILLSTREAM_KAFKA_URL"]
         assert found["reconciliation"]["line"] == f"reconciled: {found['rows']} rows, 0 differences"

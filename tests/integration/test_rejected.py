@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from pydantic import SecretStr
 
+from schemas.errors import Unavailable
 from schemas.receipt import MAX_BYTES, MAX_LINES
 from schemas.topics import MIB, RECEIPTS, REJECTED
 from tests.integration.harness import ready, roles, settled
+from tests.proxy import Proxy
 from tests.unit.schemas.receipts import ABSENT, RECEIPT, changed, encoded
 from tillstream import ch, kafka
+from tillstream.rejected import letters
+from tillstream.rejected.letters import Wanted
+from tillstream.rejected.sendable import Sendable
+from tillstream.replay import publish
 
 pytestmark = pytest.mark.integration
 
@@ -76,15 +82,7 @@ async def dead_letters(settings):
     return found
 
 
-def tillstream(environment, settings, *argv, code=0, **more):
-    run = [sys.executable, "-m", "tillstream", *argv]
-    done = subprocess.run(run, env=environment(settings), capture_output=True, check=False, **more)
-    assert done.returncode == code, f"{argv}: {done.stdout.decode()}{done.stderr.decode()}"
-    assert b"Traceback" not in done.stderr
-    return done.stdout.decode()
-
-
-def test_each_malformed_receipt_is_a_dead_letter_and_mended_ones_count_once(migrated, environment, tmp_path):
+def test_each_malformed_receipt_is_a_dead_letter_and_mended_ones_count_once(migrated, environment, command, tmp_path):
     sent = [value for pair in zip(good()[2:], [value for *_, value in MALFORMED], strict=True) for value in pair]
     sent += good()[:2]
     logs = (tmp_path / "roles.log").open("wb")
@@ -98,22 +96,22 @@ def test_each_malformed_receipt_is_a_dead_letter_and_mended_ones_count_once(migr
     with roles(environment, migrated, stderr=logs) as (_, start):
         start("worker")
         start("sink")
-        report, letters = asyncio.run(first())
+        report, dead = asyncio.run(first())
         assert report.counts["rejected"] == len(MALFORMED)
         assert report.counts["folded"] == len(good())
-        check_letters(letters)
+        check_letters(dead)
         check_rows(migrated)
-        check_commands(environment, migrated)
-        mend_and_replay(environment, migrated, tmp_path, report)
+        check_commands(command, migrated)
+        mend_and_replay(command, migrated, tmp_path, report)
     log = (tmp_path / "roles.log").read_bytes()
     assert DIGITS not in log
     assert b"Traceback" not in log
 
 
-def check_letters(letters):
+def check_letters(dead):
     """Header by header, and what of the original was kept."""
-    letters = sorted(letters, key=lambda letter: int(dict(letter.headers)["offset"]))
-    for letter, (path, reason, value) in zip(letters, MALFORMED, strict=True):
+    dead = sorted(dead, key=lambda letter: int(dict(letter.headers)["offset"]))
+    for letter, (path, reason, value) in zip(dead, MALFORMED, strict=True):
         headers = dict(letter.headers)
         assert headers["path"].decode() == path
         assert reason in headers["reason"].decode()
@@ -139,44 +137,82 @@ def check_rows(settings):
         assert part in reason
 
 
-def check_commands(environment, settings):
-    listed = json.loads(tillstream(environment, settings, "rejected", "list", "--json"))
+def check_commands(command, settings):
+    def tillstream(*argv, code=0):
+        return command(settings, *argv, code=code).out
+
+    listed = json.loads(tillstream("rejected", "list", "--json"))
     assert sum(group["messages"] for group in listed["groups"]) == len(MALFORMED)
-    narrowed = json.loads(tillstream(environment, settings, "rejected", "list", "--path", "amount", "--json"))
+    narrowed = json.loads(tillstream("rejected", "list", "--path", "amount", "--json"))
     (letter,) = narrowed["newest"]
     assert letter["path"] == "$.lines[0].amount"
-    shown = tillstream(environment, settings, "rejected", "show", letter["place"])
+    shown = tillstream("rejected", "show", letter["place"])
     assert "no sign" in shown
     assert '"amount": "-59.80"' in shown
-    raw = tillstream(environment, settings, "rejected", "show", letter["place"], "--raw")
+    raw = tillstream("rejected", "show", letter["place"], "--raw")
     assert raw.encode() == MALFORMED[12][2]
-    bell = json.loads(tillstream(environment, settings, "rejected", "list", "--path", "sku", "--json"))["newest"][0]
-    assert "\u0007" not in tillstream(environment, settings, "rejected", "show", bell["place"])
-    tillstream(environment, settings, "rejected", "show", "0:999999", code=1)
-    tillstream(environment, settings, "rejected", "show", "x", code=1)
-    assert "would be refused" not in tillstream(environment, settings, "rejected", "list")
+    bell = json.loads(tillstream("rejected", "list", "--path", "sku", "--json"))["newest"][0]
+    assert "\u0007" not in tillstream("rejected", "show", bell["place"])
+    tillstream("rejected", "show", "0:999999", code=1)
+    tillstream("rejected", "show", "x", code=1)
+    assert [group["path"] for group in narrowed["groups"]] == ["$.lines[n].amount"]
+    assert "nothing was refused for such a reason" in tillstream("rejected", "list", "--reason", "nosuch")
+    tillstream("rejected", "show", "0:99999999999999999999", code=1)
 
 
-def mend_and_replay(environment, settings, folder, report):
+def mend_and_replay(command, settings, folder, report):
     """The one with a wrong key counts as it is; a mended one counts once, however often it is sent."""
+
+    def tillstream(*argv, code=0):
+        return command(settings, *argv, code=code).out
+
     file = folder / "letters.ndjson"
-    told = json.loads(tillstream(environment, settings, "rejected", "export", str(file), "--json"))
+    told = json.loads(tillstream("rejected", "export", str(file), "--json"))
     assert told["written"] == len(file.read_bytes().splitlines()) == len(MALFORMED) - 3
     assert len(told["skipped"]) == 3, "two with cards, and the one that was cut"
-    still = json.loads(tillstream(environment, settings, "rejected", "replay", "--json", "--dry-run", code=1))
-    assert (still["sent"], still["valid"], still["refused"]) == (0, 2, len(MALFORMED) - 2)
-    once = json.loads(tillstream(environment, settings, "rejected", "replay", "--reason", "KEY is not", "--json"))
+    before = file.read_bytes()
+    assert "is there already" in command(settings, "rejected", "export", str(file), code=1).err
+    assert file.read_bytes() == before, "what somebody mended there stays"
+    assert "standard output" in command(settings, "rejected", "export", "-", "--json", code=1).err
+    assert len(tillstream("rejected", "export", "-").encode().splitlines()) >= told["written"]
+    still = json.loads(tillstream("rejected", "replay", "--json", "--dry-run", code=1))
+    assert (still["sent"], still["valid"], still["refused"]) == (0, 1, len(MALFORMED) - 1)
+    assert any("MAX_SKEW" in fault["reason"] for fault in still["faults"]), "its time is still ahead of any clock"
+    once = json.loads(tillstream("rejected", "replay", "--reason", "KEY is not", "--json"))
     assert (once["sent"], once["refused"]) == (1, 0)
     wrong = next(line for line in file.read_bytes().splitlines() if b"-59.80" in line)
     mended = wrong.replace(b"-59.80", b"59.80").replace(b"S12-T4-20261123-000871", b"mended")
     assert mended != wrong
     file.write_bytes(mended + b"\n" + wrong + b"\n")
     for _ in range(2):
-        twice = json.loads(
-            tillstream(environment, settings, "rejected", "replay", "--with", str(file), "--json", code=1)
-        )
+        twice = json.loads(tillstream("rejected", "replay", "--with", str(file), "--json", code=1))
         assert (twice["sent"], twice["refused"]) == (1, 1)
         assert twice["faults"][0]["place"] == "line 2"
     after = asyncio.run(settled(settings, report.inputs + 3))
     assert after.counts["folded"] == report.counts["folded"] + 2
     assert after.counts["duplicate"] == 1
+
+
+async def test_a_clickhouse_that_goes_away_while_letters_are_sent_is_a_sentence(migrated):
+    """Letters are read page by page, in a thread of the publisher's: the fault must come through both."""
+    url = urlsplit(migrated.clickhouse_url.get_secret_value())
+    columns = ["topic", "partition", "offset", "reason", "path", "key", "value", "letter_partition", "letter_offset"]
+    topic = migrated.topic_prefix + RECEIPTS
+    rows = [[topic, 0, n, "any", "$", b"12", MENDED, 0, n] for n in range(letters.A_PAGE + 1)]
+    with ch.connect(migrated) as client:
+        client.insert("rejected", rows, column_names=columns)
+    async with Proxy(url.port) as proxy:
+        through = migrated.model_copy(
+            update={"clickhouse_url": SecretStr(f"http://127.0.0.1:{proxy.port}{url.path}")},
+        )
+        client = await asyncio.to_thread(ch.connect, through)
+        loop = asyncio.get_running_loop()
+
+        def cut_after_the_first():
+            for number, receipt in enumerate(Sendable(client, Wanted(topic), migrated.max_skew_us)):
+                if number == 0:
+                    asyncio.run_coroutine_threadsafe(proxy.cut(), loop).result()
+                yield receipt
+
+        with pytest.raises(Unavailable, match="ClickHouse does not answer"):
+            await publish(migrated, cut_after_the_first())

@@ -5,23 +5,34 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
-from schemas.errors import Refused, Stop, Unavailable
+from schemas.errors import Stop
 from schemas.topics import RECEIPTS
 from tillstream import aio, ch, console, settings
 from tillstream.outgoing import Outgoing
 from tillstream.rejected import letters, shown
 from tillstream.rejected.letters import Wanted
+from tillstream.rejected.sendable import Sendable, admitted
 from tillstream.replay import Published, publish
-from tillstream.sources import FileSource, checked
+from tillstream.sources import FileSource
 
-_HELP = "Look into messages that could not be counted, and send them again."
+_HELP = """
+Look into messages that could not be counted, and send them again.
+
+Examples:
+
+  tillstream rejected list
+
+  tillstream rejected export letters.ndjson
+
+  tillstream rejected replay --with letters.ndjson
+"""
 _LIST = """
 Show how many messages were refused for which reason, and the newest of them. A place is partition:offset.
 
@@ -93,22 +104,23 @@ def list_letters(
     """Print the summary and the newest letters."""
     found = settings.load()
     with _clickhouse(found) as client:
-        groups = letters.summary(client)
-        newest = list(letters.read(client, _wanted(found, reason, path), limit))
+        wanted = Wanted(None, reason, path)
+        groups = letters.summary(client, wanted)
+        newest = list(letters.read(client, wanted, limit))
     if as_json:
         console.emit_json({"groups": groups, "newest": [shown.plain(letter) for letter in newest]})
         return
     if not groups:
-        console.out.print("nothing was refused")
+        console.out.print("nothing was refused" + (" for such a reason" if reason or path else ""))
         return
     rows = [(group["topic"], group["path"], group["reason"], f"{group['messages']:,}", shown.moment(group["last"]))
             for group in groups]  # fmt: skip
     console.table("refused messages by reason", ("topic", "path", "reason", "messages", "latest"), rows,
                   right=("messages",))  # fmt: skip
     if newest:
-        rows = [(letter.place, letter.path, letter.reason, letter.key.decode("utf-8", "replace"),
+        lines = [(letter.topic, letter.place, letter.path, letter.reason, letter.key.decode("utf-8", "replace"),
                  shown.moment(letter.rejected_at)) for letter in newest]  # fmt: skip
-        console.table("the newest", ("place", "path", "reason", "key", "refused at"), rows)
+        console.table("the newest", ("topic", "place", "path", "reason", "key", "refused at"), lines)
         console.note("see one with `tillstream rejected show PLACE`")
 
 
@@ -140,10 +152,15 @@ def export(
     as_json: bool = _JSON,
 ) -> None:
     """Write letters to a file, one a line."""
+    if as_json and str(file) == "-":
+        raise Stop("--json and - both want standard output.", "Name a file, or leave out --json.")
     found = settings.load()
     written, skipped = 0, []
-    with _clickhouse(found) as client, _output(file) as out:
-        for letter in letters.read(client, _wanted(found, reason, path)):
+    with _clickhouse(found) as client, _output(file) as out, console.progress() as bar:
+        wanted = _wanted(found, reason, path)
+        task = bar.add_task("writing", total=letters.count(client, wanted), rate="")
+        for letter in letters.read(client, wanted):
+            bar.advance(task)
             why = letters.why_not_sendable(letter)
             if why is not None or letter.value is None:
                 skipped.append({"place": letter.place, "reason": why})
@@ -168,49 +185,24 @@ def replay(
 ) -> None:
     """Check letters, send those that would be counted, and say which would not."""
     found = settings.load()
-    source: _Letters | FileSource
+    source: Sendable | FileSource
     if mended is not None:
         if places or reason or path:
             raise Stop("--with names the receipts itself.", "Leave out places, --reason and --path.")
-        source = FileSource(mended)
-        total = None
-        sent = _send(found, source, total, dry_run=dry_run)
+        source = FileSource(mended, check=partial(admitted, max_skew_us=found.max_skew_us))
+        sent = _send(found, source, None, dry_run=dry_run)
         faults = [{"place": f"line {one.line}", "path": one.path, "reason": one.reason} for one in source.refusals]
-        refused = source.refused
     else:
         wanted = _wanted(found, reason, path, tuple(map(letters.place_of, places or ())))
         with _clickhouse(found) as client:
-            total = letters.count(client, wanted)
-            source = _Letters(client, wanted)
-            sent = _send(found, source, total, dry_run=dry_run)
-        faults, refused = source.faults, len(source.faults)
-    _tell(sent, faults, refused, dry_run=dry_run, as_json=as_json)
-    raise typer.Exit(1 if refused else 0)
+            source = Sendable(client, wanted, found.max_skew_us)
+            sent = _send(found, source, letters.count(client, wanted), dry_run=dry_run)
+        faults = source.faults
+    _tell(sent, faults, source.refused, dry_run=dry_run, as_json=as_json)
+    raise typer.Exit(1 if source.refused else 0)
 
 
-class _Letters:
-    """Letters that would be counted now; what would not stands in `faults`."""
-
-    def __init__(self, client: Client, wanted: Wanted) -> None:
-        self._client = client
-        self._wanted = wanted
-        self.faults: list[dict[str, Any]] = []
-
-    def __iter__(self) -> Iterator[Outgoing]:
-        for letter in letters.read(self._client, self._wanted):
-            why = letters.why_not_sendable(letter)
-            if why is not None or letter.value is None:
-                self.faults.append({"place": letter.place, "path": "$", "reason": why})
-                continue
-            try:
-                receipt = checked(letter.value)
-            except Refused as fault:
-                self.faults.append({"place": letter.place, "path": fault.path, "reason": fault.reason})
-                continue
-            yield receipt
-
-
-def _send(found: settings.Settings, source: _Letters | FileSource, total: int | None, *, dry_run: bool) -> Published:
+def _send(found: settings.Settings, source: Sendable | FileSource, total: int | None, *, dry_run: bool) -> Published:
     with console.progress() as bar:
         task = bar.add_task("checking" if dry_run else "sending", total=total, rate="")
 
@@ -220,8 +212,11 @@ def _send(found: settings.Settings, source: _Letters | FileSource, total: int | 
                 yield receipt
 
         if dry_run:
-            many = list(passing())
-            return Published(len(many), sum(one.lines for one in many), 0.0)
+            receipts = lines = 0
+            for receipt in passing():
+                receipts += 1
+                lines += receipt.lines
+            return Published(receipts, lines, 0.0)
         return aio.run(publish(found, passing(), on_wait=console.note))
 
 
@@ -248,13 +243,8 @@ def _wanted(
 
 @contextmanager
 def _clickhouse(found: settings.Settings) -> Iterator[Client]:
-    try:
-        with ch.connect(found) as client:
-            yield client
-    except OperationalError as fault:
-        raise Unavailable("ClickHouse", str(fault).splitlines()[0][:200]) from None
-    except DatabaseError as fault:
-        raise Stop(f"ClickHouse refuses: {str(fault).splitlines()[0][:200]}", "Run `tillstream migrate`.") from None
+    with ch.answering(), ch.connect(found) as client:
+        yield client
 
 
 @contextmanager
@@ -263,7 +253,9 @@ def _output(file: Path) -> Iterator[Any]:
         yield sys.stdout.buffer
         return
     try:
-        with file.open("wb") as out:
+        with file.open("xb") as out:
             yield out
+    except FileExistsError:
+        raise Stop(f"{file} is there already.", "Name another: what was mended in it would be lost.") from None
     except OSError as fault:
         raise Stop(f"{file} cannot be written: {fault.strerror}.") from None

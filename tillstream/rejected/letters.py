@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 
 from schemas.deadletter import KEPT_BYTES
 from schemas.errors import Stop
+from tillstream.ch import answering
 
 # Key and value as base64, since they may be bytes of any kind.
 _COLUMNS = (
@@ -19,7 +20,9 @@ _COLUMNS = (
     " isNull(value), rejected_at"
 )
 _TOO_LARGE = "more than 1 MiB"
-_MANY = 500
+# A letter has up to 1 MiB.
+A_PAGE = 50
+_MOST_PARTITION, _MOST_OFFSET = 2**16, 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,20 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which letters: of a reason or path (parts of them), or at places `partition:offset` of one topic."""
+    """Which letters: of one topic or all, of a reason or path (parts of them), or at places `partition:offset`."""
 
-    topic: str
+    topic: str | None = None
     reason: str | None = None
     path: str | None = None
     places: tuple[tuple[int, int], ...] = ()
 
     def condition(self) -> tuple[str, dict[str, Any]]:
         """SQL and its parameters."""
-        parts, parameters = ["topic = {topic:String}"], {"topic": self.topic}
+        parts: list[str] = []
+        parameters: dict[str, Any] = {}
+        if self.topic is not None:
+            parts.append("topic = {topic:String}")
+            parameters["topic"] = self.topic
         if self.reason is not None:
             parts.append("positionCaseInsensitiveUTF8(reason, {reason:String}) > 0")
             parameters["reason"] = self.reason
@@ -67,27 +74,26 @@ class Wanted:
         if self.places:
             places = ", ".join(f"({partition}, {offset})" for partition, offset in self.places)
             parts.append(f"(partition, offset) IN ({places})")
-        return " AND ".join(parts), parameters
+        return " AND ".join(parts) or "true", parameters
 
 
 def place_of(text: str) -> tuple[int, int]:
     """Partition and offset of `3:17`; raises Stop on what is none."""
     partition, colon, offset = text.partition(":")
-    if not (colon and partition.isdecimal() and offset.isdecimal()):
-        raise Stop(
-            f"{text} is no place of a message.", "Write partition:offset, as `tillstream rejected list` shows it."
-        )
-    return int(partition), int(offset)
+    if colon and partition.isdecimal() and offset.isdecimal():
+        place = int(partition), int(offset)
+        if place[0] < _MOST_PARTITION and place[1] < _MOST_OFFSET:
+            return place
+    raise Stop(f"{text} is no place of a message.", "Write partition:offset, as `tillstream rejected list` shows it.")
 
 
-def summary(client: Client) -> list[dict[str, Any]]:
-    """Letters by topic, path and reason, the most frequent first."""
-    rows = client.query(
-        "SELECT topic, replaceRegexpAll(path, '[0-9]+', 'n') AS field, reason,"
-        " uniqExact(partition, offset) AS messages, min(rejected_at), max(rejected_at)"
-        " FROM rejected GROUP BY topic, field, reason ORDER BY messages DESC, reason"
-        " LIMIT 100"
-    ).result_rows
+def summary(client: Client, wanted: Wanted) -> list[dict[str, Any]]:
+    """The wanted letters by topic, path and reason, the most frequent first."""
+    where, parameters = wanted.condition()
+    columns = "topic, replaceRegexpAll(path, '[0-9]+', 'n') AS field, reason, uniqExact(partition, offset) AS messages"
+    query = f"SELECT {columns}, min(rejected_at), max(rejected_at) FROM rejected WHERE {where}"  # noqa: S608  # ours
+    groups = "GROUP BY topic, field, reason ORDER BY messages DESC, reason LIMIT 100"
+    rows = _ask(client, f"{query} {groups}", parameters)
     names = ("topic", "path", "reason", "messages", "first", "last")
     return [dict(zip(names, (*row[:4], _utc(row[4]), _utc(row[5])), strict=True)) for row in rows]
 
@@ -95,15 +101,13 @@ def summary(client: Client) -> list[dict[str, Any]]:
 def count(client: Client, wanted: Wanted) -> int:
     """How many letters are wanted."""
     where, parameters = wanted.condition()
-    found: int = client.query(
-        f"SELECT uniqExact(partition, offset) FROM rejected WHERE {where}",  # noqa: S608  # texts of ours
-        parameters=parameters,
-    ).result_rows[0][0]
+    query = f"SELECT uniqExact(topic, partition, offset) FROM rejected WHERE {where}"  # noqa: S608  # texts of ours
+    found: int = _ask(client, query, parameters)[0][0]
     return found
 
 
 def read(client: Client, wanted: Wanted, limit: int | None = None) -> Iterator[Letter]:
-    """The wanted letters: the newest `limit` of them, newest first, or all in the order of their log."""
+    """The wanted letters: the newest `limit` of them, newest first, or all of one topic in the order of its log."""
     where, parameters = wanted.condition()
     query = f"SELECT {_COLUMNS} FROM rejected FINAL WHERE {where}"  # noqa: S608  # likewise
     if limit is not None:
@@ -114,19 +118,23 @@ def read(client: Client, wanted: Wanted, limit: int | None = None) -> Iterator[L
     after = (-1, -1)
     while True:
         page = f"{query} AND (toInt64(partition), toInt64(offset)) > ({after[0]}, {after[1]})"
-        found = list(_letters(client, f"{page} ORDER BY partition, offset LIMIT {_MANY}", parameters))
+        found = list(_letters(client, f"{page} ORDER BY partition, offset LIMIT {A_PAGE}", parameters))
         yield from found
-        if len(found) < _MANY:
+        if len(found) < A_PAGE:
             return
         after = found[-1].partition, found[-1].offset
 
 
 def _letters(client: Client, query: str, parameters: dict[str, Any]) -> Iterator[Letter]:
-    for topic, partition, offset, reason, path, key, value, nothing, at in client.query(
-        query, parameters=parameters
-    ).result_rows:
+    for topic, partition, offset, reason, path, key, value, nothing, at in _ask(client, query, parameters):
         kept = None if nothing else base64.b64decode(value)
         yield Letter(topic, partition, offset, reason, path, base64.b64decode(key), kept, _utc(at))
+
+
+def _ask(client: Client, query: str, parameters: dict[str, Any]) -> Sequence[Sequence[Any]]:
+    """Rows of a query; raises Unavailable or Stop, whoever iterates and wherever."""
+    with answering():
+        return client.query(query, parameters=parameters).result_rows
 
 
 def why_not_sendable(letter: Letter) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tillstream import console
 from tillstream.status.gather import Status
+from tillstream.status.looks import SHOWN
 
 
 def show(status: Status) -> None:
@@ -25,13 +26,18 @@ def show(status: Status) -> None:
     if status.stores_in_two_partitions:
         stores = [(store["store_id"], ", ".join(map(str, store["partitions"])))
                   for store in status.stores_in_two_partitions]  # fmt: skip
-        console.table("stores that arrive in more than one partition: totals are right, duplicates are judged within "
-                      "one; let every till use one partitioner", ("store", "partitions"), stores)  # fmt: skip
-    if status.counted_twice:
-        pairs = [(pair["store_id"], pair["transaction_id"], pair["first_occurred_at"], pair["copy_occurred_at"])
-                 for pair in status.counted_twice]  # fmt: skip
-        console.table("receipts counted twice: a copy came with a new time after the first one's window had closed; "
-                      "send a post_void", ("store", "transaction", "first", "copy"), pairs)  # fmt: skip
+        console.table("stores that arrive in more than one partition: totals are right, duplicates are "
+                      "judged within one; let every till use one partitioner",
+                      ("store", "partitions"), stores[:SHOWN])  # fmt: skip
+    twice = status.counted_twice
+    if twice.get("found"):
+        pairs = [(pair["store_id"], pair["transaction_id"], _moment(pair["first_occurred_at"]),
+                  _moment(pair["copy_occurred_at"])) for pair in twice["newest"]]  # fmt: skip
+        console.table(f"{twice['found']:,} receipt{'s' * (twice['found'] != 1)} counted twice: a copy came with a new "
+                      "time after the first one's window had closed; send a post_void",
+                      ("store", "transaction", "first", "copy"), pairs)  # fmt: skip
+    if twice.get("incomplete"):
+        console.out.print(f"receipts counted twice: {twice['incomplete']}", soft_wrap=True, markup=False)
 
 
 def _who_answers(status: Status) -> Iterator[str]:

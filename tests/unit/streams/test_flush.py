@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from schemas import window
 from streams.flush import Acknowledged, Commit, Send, flush
 from streams.fold import fold
 from streams.records import decode_partition, partition_key, read_key, window_key
@@ -11,7 +12,7 @@ from streams.restore import Restore
 from streams.state import PartitionState
 from streams.windows import Windows
 
-from .world import MAX_SKEW, MINUTE, Sent, Worker, log_of, message, moment
+from .world import MAX_SKEW, MINUTE, Record, Sent, Worker, log_of, message, moment
 
 WINDOWS = Windows(5 * MINUTE, 10 * MINUTE)
 OPEN, CLOSER = moment(0), moment(15)
@@ -67,6 +68,16 @@ def test_every_touched_window_has_one_record_under_its_owners_key():
 def test_rows_go_under_the_stores_key_and_counts_last():
     messages = stepped(me(), log_of([message("a", 0)]))[1].messages
     assert [key for key, _, _ in messages] == [b"12", None]
+
+
+def test_counts_say_when_the_newest_message_was_published_and_a_replayed_one_is_not_new():
+    state = me()
+    log = [*log_of([message("a", 0)], published=30), *log_of([b"{"], published=40)]
+    log = [Record(offset, record.key, record.value, record.timestamp) for offset, record in enumerate(log)]
+    first = window.decode(stepped(state, log[:1])[1].messages[-1][1])
+    both = window.decode(stepped(state, log)[1].messages[-1][1])
+    again = window.decode(stepped(state, log)[1].messages[-1][1])
+    assert [one.published for one in (first, both, again)] == [moment(30) // 1000, moment(40) // 1000, 0]
 
 
 def test_only_rows_that_changed_are_sent_again():
