@@ -83,7 +83,7 @@ def run_peer(receipts: int, revenue: int) -> contest.Run:
             [sys.executable, str(program), "worker", "--without-web", "-l", "warn"],
             {
                 **settings_environment(settings),
-                "FAUST_DATADIR": str(settings.data_dir),
+                "APP_DATADIR": str(settings.data_dir),
             },
             "textbook",
             lambda line: "counting" in line,

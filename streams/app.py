@@ -8,7 +8,6 @@ import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import faust
@@ -45,7 +44,6 @@ class WorkerConfig:
     max_skew_us: int
     ssl_context: ssl.SSLContext | None = None
     sasl: tuple[str, str, str] | None = None
-    data_dir: Path | None = None
 
 
 class WorkerApp(faust.App):
@@ -55,6 +53,9 @@ class WorkerApp(faust.App):
 
     def _new_transport(self) -> Any:
         return ChunkTransport(self.conf.broker_consumer, self)
+
+    def _create_directories(self) -> None:
+        """Nothing: its tables live in memory, and Faust would leave folders wherever a worker was started."""
 
     async def on_revoke(self) -> None:
         """Give up folding without acking: the next owner folds it again."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
@@ -21,7 +20,7 @@ async def run_worker(settings: Settings, epoch: int, stop: asyncio.Event) -> Non
     """Fold receipts until `stop` is set; raises Stop."""
     folder = own_part(settings.data_dir, "worker")
     try:
-        await fold(worker_config(settings, epoch, folder.folder), stop)
+        await fold(worker_config(settings, epoch), stop)
     finally:
         folder.release()
 
@@ -47,7 +46,7 @@ async def run_sink(settings: Settings, epoch: int, stop: asyncio.Event) -> None:
         raise stops.exceptions[0] from None
 
 
-def worker_config(settings: Settings, epoch: int, folder: Path) -> WorkerConfig:
+def worker_config(settings: Settings, epoch: int) -> WorkerConfig:
     """The worker's part of the settings."""
     sasl = None
     if settings.kafka_security.startswith("SASL_"):
@@ -63,5 +62,4 @@ def worker_config(settings: Settings, epoch: int, folder: Path) -> WorkerConfig:
         max_skew_us=settings.max_skew_us,
         ssl_context=kafka.ssl_context(settings),
         sasl=sasl,
-        data_dir=folder,
     )

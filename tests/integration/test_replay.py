@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -108,7 +109,7 @@ async def test_an_outage_is_waited_out_said_once_and_loses_nothing(tmp_path):
     broker = EmbeddedServer(argv, tmp_path / "broker.log")
     broker.start()
     settings = Settings(kafka_url=f"kafka://127.0.0.1:{before}", partitions=2, data_dir=tmp_path)
-    said, cut, noticed = [], asyncio.Event(), asyncio.Event()
+    said, cut, noticed, is_cut = [], asyncio.Event(), asyncio.Event(), threading.Event()
     try:
         async with Proxy(behind, before) as proxy:
             await wait_for_kafka(settings, 30)
@@ -118,6 +119,7 @@ async def test_an_outage_is_waited_out_said_once_and_loses_nothing(tmp_path):
             async def outage():
                 await cut.wait()
                 await proxy.cut()
+                is_cut.set()
                 await noticed.wait()
                 await proxy.restore()
 
@@ -129,6 +131,7 @@ async def test_an_outage_is_waited_out_said_once_and_loses_nothing(tmp_path):
                 for number in range(30_000):
                     if number == 8_000:
                         loop.call_soon_threadsafe(cut.set)
+                        assert is_cut.wait(30)  # this runs in a thread of its own
                     yield outgoing(number)
 
             loop = asyncio.get_running_loop()

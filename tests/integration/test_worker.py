@@ -16,10 +16,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas import topics
 from schemas.errors import Stop
-from schemas.window import CountsMessage
-from schemas.window import decode as decode_window_message
 from streams.app import run_worker
-from streams.records import encode_partition, partition_key
+from streams.records import decode_partition, encode_partition, partition_key, read_key
 from streams.state import PartitionState
 from streams.transport import PatientConsumerThread
 from streams.windows import Windows
@@ -37,7 +35,7 @@ ROLES = {topics.WINDOWS: "windows", topics.LATE: "late", topics.REJECTED: "rejec
 async def worker(settings):
     """A worker that has its partitions; stopped cleanly at the end."""
     stop, ready = asyncio.Event(), asyncio.Event()
-    running = asyncio.create_task(run_worker(worker_config(settings, 1, settings.data_dir), stop, ready.set))
+    running = asyncio.create_task(run_worker(worker_config(settings, 1), stop, ready.set))
     waiting = asyncio.create_task(ready.wait())
     try:
         async with asyncio.timeout(60):
@@ -67,18 +65,18 @@ async def whole(settings, name):
 
 
 async def until_counted(settings, many):
-    """Return once the workers have told the results of so many messages."""
-    told = {}
-    tps = [TopicPartition(settings.topic_prefix + topics.WINDOWS, at) for at in range(settings.partitions)]
+    """Return once the changelog vouches for so many messages: all that came of them is acknowledged by then."""
+    counted = {}
+    changelog = topics.changelog_topic(settings.topic_prefix, 1)
     async with asyncio.timeout(90), AIOKafkaConsumer(**kafka.client_options(settings)) as consumer:
-        consumer.assign(tps)
-        await consumer.seek_to_beginning(*tps)
-        while sum(told.values()) < many:
-            for records in (await consumer.getmany(timeout_ms=200)).values():
+        consumer.assign([TopicPartition(changelog, at) for at in range(settings.partitions)])
+        await consumer.seek_to_beginning()
+        while sum(counted.values()) < many:
+            for tp, records in (await consumer.getmany(timeout_ms=200)).items():
                 for record in records:
-                    found = decode_window_message(record.value)
-                    if isinstance(found, CountsMessage):
-                        told[found.partition] = max(told.get(found.partition, 0), sum(found.counts.values()))
+                    if record.value is not None and read_key(record.key)[0] is None:
+                        messages = sum(decode_partition(record.value).counts.values())
+                        counted[tp.partition] = max(counted.get(tp.partition, 0), messages)
 
 
 async def check_exact(settings):
@@ -139,7 +137,8 @@ async def test_a_restarted_worker_goes_on_from_its_state_wherever_the_commit_sta
         await check_exact(migrated)
 
 
-async def test_a_window_of_20000_skus_and_a_chunk_of_many_stores_arrive_whole(migrated):
+async def test_a_window_of_20000_skus_and_a_chunk_of_many_stores_arrive_whole(migrated, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     wide = [
         ("0", message(f"w{at}", -20_000, [(f"sku{at + n}", "1", "0.01") for n in range(2_000)], "0"))
         for at in range(0, 20_000, 2_000)
@@ -157,6 +156,7 @@ async def test_a_window_of_20000_skus_and_a_chunk_of_many_stores_arrive_whole(mi
         for skus in days.values()
     )
     assert largest == 5_000, "cut, and no smaller than it needs be"
+    assert list(tmp_path.iterdir()) == [], "a worker leaves no folders where it was started"
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def test_brokers_are_named_with_their_ports(url, servers):
     ("security", "has_tls", "has_login"),
     [("PLAINTEXT", False, False), ("SSL", True, False), ("SASL_PLAINTEXT", False, True), ("SASL_SSL", True, True)],
 )
-def test_kafkas_security_reaches_every_client(security, has_tls, has_login, tmp_path):
+def test_kafkas_security_reaches_every_client(security, has_tls, has_login):
     found = Settings(
         kafka_security=security, kafka_sasl_mechanism="SCRAM-SHA-256", kafka_sasl_username="u", kafka_sasl_password="p"
     )
@@ -170,7 +170,7 @@ def test_kafkas_security_reaches_every_client(security, has_tls, has_login, tmp_
     assert options["security_protocol"] == security
     assert isinstance(options.get("ssl_context"), ssl.SSLContext) == has_tls
     assert (options.get("sasl_plain_password") == "p") == has_login
-    worker = worker_config(found, 1, tmp_path)
+    worker = worker_config(found, 1)
     assert (worker.ssl_context is not None) == has_tls
     assert worker.sasl == (("SCRAM-SHA-256", "u", "p") if has_login else None)
 
