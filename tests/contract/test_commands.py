@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from tillstream import ch, docs
@@ -20,6 +21,7 @@ from tillstream.local.launch import free_port
 from tillstream.migrate import MigrationReport
 from tillstream.outputs import OUTPUTS
 from tillstream.reconcile.run import Report
+from tillstream.settings import Settings
 from tillstream.status.gather import Status
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +36,7 @@ WITHOUT_JSON = {"up", "worker", "sink"}
 NEEDY = [
     ["migrate", "--wait", "0"], ["reconcile", "--wait", "0"], ["products", "tests/data/receipts.ndjson"], ["status"],
     ["sql", "SELECT 1"], ["rejected", "list"], ["rejected", "show", "0:0"], ["rejected", "export", "-"],
-    ["rejected", "replay"],
+    ["rejected", "replay"], ["replay", "tests/data/receipts.ndjson"],
 ]  # fmt: skip
 
 
@@ -111,19 +113,17 @@ def test_a_wrong_call_is_a_sentence(argv, said):
 
 
 @pytest.mark.parametrize("argv", NEEDY, ids=shlex.join)
-def test_neighbours_that_are_away_are_a_sentence_and_no_traceback(argv, tmp_path, monkeypatch):
+def test_neighbours_that_are_away_are_a_sentence_and_no_traceback(argv, command, monkeypatch):
+    monkeypatch.setattr("tillstream.publish._START_SECONDS", 0)
     port = free_port()
-    monkeypatch.setenv("TILLSTREAM_KAFKA_URL", f"kafka://127.0.0.1:{port}")
-    monkeypatch.setenv("TILLSTREAM_CLICKHOUSE_URL", f"http://user:hush@127.0.0.1:{port}/nowhere")
-    done = subprocess.run(
-        [sys.executable, "-m", "tillstream", *argv], capture_output=True, text=True, check=False, cwd=ROOT
+    nobody = Settings(
+        kafka_url=f"kafka://127.0.0.1:{port}", clickhouse_url=SecretStr(f"http://user:hush@127.0.0.1:{port}/nowhere")
     )
-    assert done.returncode == 1
-    said = done.stdout + done.stderr
-    assert "refused" in said or "does not answer" in said or "sku" in said
-    assert "Traceback" not in said
-    assert "hush" not in said
-    assert len(said.splitlines()) <= 6, said
+    done = command(nobody, *argv, code=1)
+    assert "refused" in done.err + done.out or "does not answer" in done.err
+    assert str(port) in done.err + done.out
+    assert "hush" not in done.err + done.out
+    assert len((done.err + done.out).splitlines()) <= 6, done.err
 
 
 def test_check_tells_line_path_and_reason_and_ends_with_1(tmp_path):
