@@ -14,7 +14,8 @@ KEPT_BYTES = 64 * 1024
 class DeadLetter(NamedTuple):
     """A refused record. `value` is None where the original holds a card number.
 
-    `topic`, `partition` and `offset` are those of the original record; `path` is the JSON path at fault.
+    `topic`, `partition` and `offset` are those of the original record; `path` is the JSON path at fault; `epoch` is
+    the one that refused it, 0 where none did.
     """
 
     key: bytes | None
@@ -24,6 +25,7 @@ class DeadLetter(NamedTuple):
     topic: str
     partition: int
     offset: int
+    epoch: int = 0
 
     def headers(self) -> list[tuple[str, bytes]]:
         """Kafka headers, as the contract names them."""
@@ -33,6 +35,7 @@ class DeadLetter(NamedTuple):
             ("topic", self.topic.encode()),
             ("partition", str(self.partition).encode()),
             ("offset", str(self.offset).encode()),
+            ("epoch", str(self.epoch).encode()),
         ]
 
 
@@ -57,4 +60,5 @@ def read(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, by
         found["topic"],
         int(found["partition"]),
         int(found["offset"]),
+        int(found.get("epoch", "0")),
     )

@@ -8,12 +8,18 @@ import msgspec
 
 
 class Epoch(msgspec.Struct, frozen=True):
-    """One log read with one window and one grace, both in whole seconds. The key is the epoch's number."""
+    """One log read with one window, one grace and one bound on skew, all in whole seconds. The key is the number.
+
+    A live epoch takes the place of those in `replaces`, in the moment in which it becomes live; `removed` ones have
+    no rows any more. `max_skew` None: of a version that did not note it.
+    """
 
     epoch: int
-    state: Literal["live", "building", "retired"]
+    state: Literal["live", "building", "retired", "removed"]
     window: int
     grace: int
+    max_skew: int | None = None
+    replaces: tuple[int, ...] = ()
 
 
 _decoder = msgspec.json.Decoder(Epoch)

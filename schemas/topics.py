@@ -35,13 +35,27 @@ def group_id(prefix: str, epoch: int, role: str = "worker") -> str:
     return f"{prefix}tillstream-{role}-e{epoch}"
 
 
+def rows_group(prefix: str) -> str:
+    """Consumer group of the sink of rows: it carries those of every epoch, which the rows name themselves."""
+    return f"{prefix}tillstream-clickhouse"
+
+
 def changelog_topic(prefix: str, epoch: int) -> str:
     """Changelog of the worker's state table, by the name that Faust gives it."""
     return f"{group_id(prefix, epoch)}-state-changelog"
 
 
-def all_topics(prefix: str, partitions: int, retention_ms: int, epoch: int = FIRST_EPOCH) -> list[TopicSpec]:
-    """Every topic of one installation. `retention_ms` -1 keeps the inputs for ever."""
+def changelog_spec(prefix: str, partitions: int, epoch: int) -> TopicSpec:
+    """The changelog of an epoch, as `migrate` and `rebuild` create it."""
+    config = {"cleanup.policy": "compact", "max.message.bytes": str(16 * MIB)}
+    return TopicSpec(changelog_topic(prefix, epoch), partitions, config)
+
+
+def all_topics(prefix: str, partitions: int, retention_ms: int, epoch: int | None = FIRST_EPOCH) -> list[TopicSpec]:
+    """Every topic of one installation, with the changelog of `epoch` or of none.
+
+    `retention_ms` -1 keeps the inputs for ever.
+    """
     size = {"max.message.bytes": str(4 * MIB)}
 
     def kept(ms: int) -> dict[str, str]:
@@ -58,9 +72,4 @@ def all_topics(prefix: str, partitions: int, retention_ms: int, epoch: int = FIR
         TopicSpec(prefix + EPOCHS, 1, {"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime", **size}),
         TopicSpec(prefix + LATE, partitions, kept(30 * DAY_MS)),
         TopicSpec(prefix + REJECTED, partitions, kept(30 * DAY_MS)),
-        TopicSpec(
-            changelog_topic(prefix, epoch),
-            partitions,
-            {"cleanup.policy": "compact", "max.message.bytes": str(16 * MIB)},
-        ),
-    ]
+    ] + ([] if epoch is None else [changelog_spec(prefix, partitions, epoch)])

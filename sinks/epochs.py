@@ -29,6 +29,8 @@ def prepare(records: Sequence[SinkRecord]) -> Batch:
                 "state": pa.array([one.state for one, _ in found], pa.string()),
                 "window_seconds": columns.unsigned([one.window for one, _ in found], 32),
                 "grace_seconds": columns.unsigned([one.grace for one, _ in found], 32),
+                "max_skew_seconds": pa.array([one.max_skew for one, _ in found], pa.uint32()),
+                "replaces": pa.array([list(one.replaces) for one, _ in found], pa.list_(pa.uint32())),
                 "version": columns.unsigned([source.offset for _, source in found], 64),
             }
         )

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 RECORDS_PER_POLL = 5_000
 LONGEST_RETRY = 10.0
+METADATA_AGE_MS = 10_000  # partitions that were added are taken up within this
 # What is at hand at the end is written within this; ClickHouse being away, it is read again by the next sink.
 LAST_SECONDS = 5.0
 
@@ -180,6 +181,7 @@ async def run_sink(
         session_timeout_ms=10_000,
         heartbeat_interval_ms=2_000,
         rebalance_timeout_ms=6_000,
+        metadata_max_age_ms=METADATA_AGE_MS,
         **kafka_options,
     )
     await consumer.start()

@@ -57,6 +57,7 @@ def _table(letters: list[DeadLetter], partitions: list[int], offsets: list[int],
             # Bytes of any kind: ClickHouse's String takes them as they are.
             "key": pa.array([letter.key for letter in letters], pa.binary()),
             "value": pa.array([letter.value for letter in letters], pa.binary()),
+            "epoch": columns.unsigned([letter.epoch for letter in letters], 32),
             "letter_partition": columns.unsigned(partitions, 16),
             "letter_offset": columns.unsigned(offsets, 64),
             "rejected_at": columns.millis(times),

@@ -16,11 +16,10 @@ async def run_clickhouse_sink(
     kafka_options: dict[str, Any],
     make_client: Callable[[], Any],
     prefix: str,
-    epoch: int,
     stop: asyncio.Event,
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write sales.windows, pos.late, pos.rejected and tillstream.epochs until `stop`. Raises Stop."""
+    """Write sales.windows, pos.late, pos.rejected and tillstream.epochs, of all epochs, until `stop`. Raises Stop."""
     prepare = {
         prefix + topics.WINDOWS: sales.prepare,
         prefix + topics.LATE: late.prepare,
@@ -28,9 +27,7 @@ async def run_clickhouse_sink(
         prefix + topics.EPOCHS: epochs.prepare,
     }
     store = ClickHouseStore("clickhouse", make_client)
-    await run_sink(
-        "clickhouse", kafka_options, topics.group_id(prefix, epoch, "clickhouse"), prepare, store, stop, on_ready
-    )
+    await run_sink("clickhouse", kafka_options, topics.rows_group(prefix), prepare, store, stop, on_ready)
 
 
 async def run_ledger_sink(

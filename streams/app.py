@@ -29,6 +29,7 @@ from streams.windows import Windows
 log = logging.getLogger(__name__)
 
 RECORDS_PER_CHUNK = 4_000
+METADATA_AGE_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,9 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
         broker_commit_interval=1.0,
         broker_check_crcs=True,
         consumer_auto_offset_reset="earliest",
+        # Partitions that were added are taken up within this.
+        consumer_metadata_max_age_ms=METADATA_AGE_MS,
+        producer_metadata_max_age_ms=METADATA_AGE_MS,
         consumer_max_fetch_size=8 * 1024 * 1024,
         producer_acks=-1,
         # aiokafka's lz4 is level 9, 22 MB/s; its zstd is level 3, 158 MB/s, and smaller.
@@ -214,10 +218,10 @@ async def run_worker(config: WorkerConfig, stop: asyncio.Event, on_ready: Callab
     finally:
         stopping.cancel()
         await app.folding.drop()
-        if app.started:
-            await app.stop()
-        if not started.done():
-            started.cancel()
+        # Also one that is still starting: its threads would go on in a process that works for another epoch by then.
+        await app.stop()
+        started.cancel()
+        await asyncio.gather(started, return_exceptions=True)
     reason = app.crash_reason
     if reason is not None:
         raise reason if isinstance(reason, Stop) else Stop(f"The worker failed: {reason!r}", "Its log has the details.")

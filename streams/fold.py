@@ -64,7 +64,7 @@ def fold(state: PartitionState, records: Sequence[LogRecord], topic: str, max_sk
             receipt = admit(record.key, record.value, record.timestamp, max_skew)
             result = _decide(state, receipt, record.offset, done)
         except Refused as refused:
-            done.rejected.append(_dead_letter(record, refused, topic, state.partition))
+            done.rejected.append(_dead_letter(record, refused, topic, state))
             result = "rejected"
         state.counts[result] += 1
         done.results[result] += 1
@@ -241,6 +241,6 @@ def _late(state: PartitionState, store: Store, receipt: Receipt, offset: int, st
     )
 
 
-def _dead_letter(record: LogRecord, refused: Refused, topic: str, partition: int) -> DeadLetter:
+def _dead_letter(record: LogRecord, refused: Refused, topic: str, state: PartitionState) -> DeadLetter:
     key, value = kept(record.key), kept(record.value)
-    return DeadLetter(key, value, refused.reason, refused.path, topic, partition, record.offset)
+    return DeadLetter(key, value, refused.reason, refused.path, topic, state.partition, record.offset, state.epoch)

@@ -60,8 +60,12 @@ class KafkaOutlet:
 
     async def _send_batch(self, builder: Any, topic: str, partition: int, messages: list[Message]) -> None:
         try:
-            future = await self._producer().send_batch(builder, topic, partition=partition)
-        except AssertionError:  # aiokafka's answer to a partition that the topic does not have
+            try:
+                future = await self._producer().send_batch(builder, topic, partition=partition)
+            except AssertionError:  # aiokafka's answer to a partition that it knows nothing of: added a moment ago?
+                await self._producer().client.force_metadata_update()
+                future = await self._producer().send_batch(builder, topic, partition=partition)
+        except AssertionError:
             raise Stop(
                 f"Topic {topic} has no partition {partition}.", "Run `tillstream migrate`; it says what is wrong."
             ) from None

@@ -76,11 +76,16 @@ def decode_window(value: bytes) -> WindowRecord:
 def encode_partition(state: PartitionState) -> bytes:
     """Value of the PartitionRecord of a state."""
     watermarks = {name: store.watermark for name, store in state.stores.items() if store.watermark is not None}
-    return _encoder.encode(
+    return encode_record(
         PartitionRecord(
             state.applied, state.fingerprint, watermarks, state.counts, state.windows.width, state.windows.grace
         )
     )
+
+
+def encode_record(record: PartitionRecord) -> bytes:
+    """Value of a PartitionRecord."""
+    return _encoder.encode(record)
 
 
 def decode_partition(value: bytes) -> PartitionRecord:

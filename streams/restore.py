@@ -38,6 +38,10 @@ class Restore:
                 if not owners:
                     del self._windows[store_id, start]
 
+    def take_partitions(self, records: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Take PartitionRecords alone, for whoever asks only how far a partition was counted."""
+        self.take(pair for pair in records if read_key(pair[0])[0] is None)
+
     def _take_partition(self, record: PartitionRecord) -> None:
         if self._partition is None or record.applied >= self._partition.applied:
             self._partition = record

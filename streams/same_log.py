@@ -7,14 +7,16 @@ figure shows, so the worker refuses instead.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from schemas.errors import Stop
 
 _GO_ON = (
-    "`tillstream continue`, which goes on beside the old figures, comes in a later version; until then bring the"
-    " old topic back, or start afresh under another TILLSTREAM_TOPIC_PREFIX."
+    "`tillstream continue` goes on beside the figures that are there; `tillstream rebuild` computes all of them anew."
 )
+
+# `untouched`: nothing of it was counted; `hole`: receipts went before they were counted; `other`: another log.
+Judgement = Literal["same", "untouched", "hole", "other"]
 
 
 class LogView(NamedTuple):
@@ -28,20 +30,28 @@ class LogView(NamedTuple):
     found: int | None
 
 
+def judge(applied: int, fingerprint: int, log: LogView) -> Judgement:
+    """Say what a partition shows of the log that was counted up to `applied` (-1: nothing), with its fingerprint."""
+    if applied < 0:
+        return "untouched"
+    if log.end <= applied or (log.first <= applied and log.found != fingerprint):
+        return "other"
+    return "hole" if log.first > applied + 1 else "same"
+
+
 def check_log(topic: str, partition: int, applied: int, fingerprint: int, log: LogView) -> None:
     """Raise Stop unless what was folded up to `applied` (-1: nothing), with its fingerprint, is of this log."""
-    if applied < 0:
-        return
-    if log.end <= applied:
-        raise Stop(
-            f"{topic}, partition {partition}, ends before offset {log.end}, but its receipts up to {applied} were"
-            " counted: the topic was recreated, or its broker lost records.",
-            _GO_ON,
-        )
-    if log.first > applied:
-        check_start(topic, partition, applied, log.first)
-    elif log.found != fingerprint:
-        raise recreated(topic, partition, applied)
+    match judge(applied, fingerprint, log):
+        case "hole":
+            check_start(topic, partition, applied, log.first)
+        case "other" if log.end <= applied:
+            raise Stop(
+                f"{topic}, partition {partition}, ends before offset {log.end}, but its receipts up to {applied} were"
+                " counted: the topic was recreated, or its broker lost records.",
+                _GO_ON,
+            )
+        case "other":
+            raise recreated(topic, partition, applied)
 
 
 def check_start(topic: str, partition: int, applied: int, first: int) -> None:

@@ -11,7 +11,10 @@ from schemas.errors import Refused, Stop, Unavailable
 from tillstream import __version__, console, logs
 
 # In the order in which `tillstream --help` shows them. A module has `register(app: typer.Typer) -> None`.
-COMMANDS = ["demo", "up", "roles", "migrate", "replay", "products", "reconcile", "check", "status", "sql", "rejected"]
+COMMANDS = [
+    "demo", "up", "roles", "migrate", "replay", "products", "reconcile", "rebuild", "continue_", "epochs", "check",
+    "status", "sql", "rejected",
+]  # fmt: skip
 
 
 def _version(value: bool) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas import topics
-from schemas.topics import group_id
+from schemas.topics import group_id, rows_group
 from sinks import metrics
 from tillstream import kafka, topic_admin
 from tillstream.now_and_then import now_and_then
@@ -60,7 +60,7 @@ async def measure(settings: Settings, epoch: int) -> list[Lag]:
         read = dict.fromkeys(prefix + name for names in READ.values() for name in names)
         ends = await end_offsets(settings, await topic_admin.partition_counts(client, list(read)))
         for role, names in READ.items():
-            group = group_id(prefix, epoch, role)
+            group = rows_group(prefix) if role == "clickhouse" else group_id(prefix, epoch, role)
             wanted = [part for part in ends if part.topic.removeprefix(prefix) in names]
             committed = await client.list_consumer_group_offsets(group, partitions=wanted)
             for part in wanted:

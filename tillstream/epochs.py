@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from clickhouse_connect.driver.client import Client
 
 from schemas import epoch as schema
 from schemas.epoch import Epoch
@@ -16,6 +18,7 @@ from tillstream import kafka
 from tillstream.settings import Settings
 
 LOG_APPEND_TIME = 1
+_SECOND = timedelta(seconds=1)
 
 
 class KnownEpoch(NamedTuple):
@@ -37,14 +40,20 @@ async def read_all(settings: Settings) -> dict[int, KnownEpoch]:
         await consumer.seek_to_beginning(part)
         while await consumer.position(part) < end:
             for record in (await consumer.getmany(part, timeout_ms=1000)).get(part, []):
-                try:
-                    known = schema.decode(record.value or b"")
-                except msgspec.MsgspecError as fault:
-                    raise Stop(f"{part.topic}, offset {record.offset}, is no epoch: {fault}.") from None
-                found[known.epoch] = KnownEpoch(known, record.offset, record.timestamp_type == LOG_APPEND_TIME)
+                known = read(record)
+                found[known.epoch.epoch] = known
     finally:
         await consumer.stop()
     return found
+
+
+def read(record: ConsumerRecord) -> KnownEpoch:
+    """Read a message of `tillstream.epochs`; raises Stop on what is none."""
+    try:
+        epoch = schema.decode(record.value or b"")
+    except msgspec.MsgspecError as fault:
+        raise Stop(f"{record.topic}, offset {record.offset}, is no epoch: {fault}.") from None
+    return KnownEpoch(epoch, record.offset, record.timestamp_type == LOG_APPEND_TIME)
 
 
 async def write(settings: Settings, epoch: Epoch) -> KnownEpoch:
@@ -60,39 +69,75 @@ async def write(settings: Settings, epoch: Epoch) -> KnownEpoch:
 
 
 def first(settings: Settings) -> Epoch:
-    """The first epoch of an installation, with window and grace of the settings."""
-    second = timedelta(seconds=1)
-    return Epoch(FIRST_EPOCH, "live", settings.window // second, settings.grace // second)
+    """The first epoch of an installation, with window, grace and bound on skew of the settings."""
+    return with_settings(FIRST_EPOCH, "live", settings)
 
 
-def live(known: dict[int, KnownEpoch], settings: Settings) -> KnownEpoch | None:
-    """The live epoch with the largest number, or None; Stop if its window or grace are not the settings'."""
+def with_settings(number: int, state: Literal["live", "building"], settings: Settings) -> Epoch:
+    """An epoch as the settings ask for it."""
+    return Epoch(
+        number, state, settings.window // _SECOND, settings.grace // _SECOND, max_skew=settings.max_skew // _SECOND
+    )
+
+
+def settings_of(settings: Settings, epoch: Epoch) -> Settings:
+    """The settings, but for what the epoch has decided."""
+    decided = {"window": epoch.window * _SECOND, "grace": epoch.grace * _SECOND}
+    if epoch.max_skew is not None:
+        decided["max_skew"] = epoch.max_skew * _SECOND
+    return settings.model_copy(update=decided)
+
+
+def counting(known: Mapping[int, KnownEpoch]) -> list[KnownEpoch]:
+    """The live epochs whose place no other has taken, the newest last: what the views add up."""
+    alive = [entry for _, entry in sorted(known.items()) if entry.epoch.state == "live"]
+    replaced = {number for entry in alive for number in entry.epoch.replaces}
+    return [entry for entry in alive if entry.epoch.epoch not in replaced]
+
+
+def newest_live(known: Mapping[int, KnownEpoch]) -> KnownEpoch | None:
+    """The live epoch with the largest number, whatever the settings say, or None: the one that receipts go into."""
+    found = counting(known)
+    return found[-1] if found else None
+
+
+def live(known: Mapping[int, KnownEpoch], settings: Settings) -> KnownEpoch | None:
+    """The live epoch with the largest number, or None; Stop if what it was computed with is not the settings'."""
     newest = newest_live(known)
     if newest is not None:
         check(newest.epoch, settings)
     return newest
 
 
-def newest_live(known: dict[int, KnownEpoch]) -> KnownEpoch | None:
-    """The live epoch with the largest number, whatever the settings say, or None."""
-    alive = [entry for entry in known.values() if entry.epoch.state == "live"]
-    return max(alive, key=lambda entry: entry.epoch.epoch, default=None)
-
-
 def check(epoch: Epoch, settings: Settings) -> None:
-    """Raise Stop where window or grace were changed: totals of two windows cannot be added up."""
+    """Raise Stop where window, grace or the bound on skew were changed: totals of two rules cannot be added up."""
     wanted = first(settings)
     faults = [
-        f"TILLSTREAM_{name.upper()} is {wanted_seconds} s, but epoch {epoch.epoch} was computed with {seconds} s"
-        for name, wanted_seconds, seconds in (
-            ("window", wanted.window, epoch.window),
-            ("grace", wanted.grace, epoch.grace),
+        (name, asked, has)
+        for name, asked, has in (
+            ("TILLSTREAM_WINDOW", wanted.window, epoch.window),
+            ("TILLSTREAM_GRACE", wanted.grace, epoch.grace),
+            ("TILLSTREAM_MAX_SKEW", wanted.max_skew, epoch.max_skew),
         )
-        if wanted_seconds != seconds
+        if asked != has and has is not None
     ]
     if faults:
         raise Stop(
-            "; ".join(faults) + ".",
-            f"Put back TILLSTREAM_WINDOW={epoch.window}s and TILLSTREAM_GRACE={epoch.grace}s: a change needs every "
-            "figure computed anew, which `tillstream rebuild` will do in a later version.",
+            "; ".join(
+                f"{name} is {asked} s, but epoch {epoch.epoch} was computed with {has} s" for name, asked, has in faults
+            )
+            + ".",
+            f"Set {' '.join(f'{name}={has}s' for name, _, has in faults)}; or compute every figure anew with the new"
+            " values, beside the running ones: `tillstream rebuild`.",
         )
+
+
+def copy(client: Client, known: Iterable[KnownEpoch]) -> None:
+    """Write epochs into ClickHouse, for the views; the version is the message's offset, so a copy changes nothing."""
+    names = ["epoch", "state", "window_seconds", "grace_seconds", "max_skew_seconds", "replaces", "version"]
+    rows = [
+        [one.epoch, one.state, one.window, one.grace, one.max_skew, list(one.replaces), offset]
+        for one, offset, _ in known
+    ]
+    if rows:
+        client.insert("epochs", rows, column_names=names)

@@ -6,20 +6,18 @@ import asyncio
 
 from aiokafka.errors import KafkaError
 
-from schemas.topics import group_id
+from schemas.topics import group_id, rows_group
 from tillstream.settings import Settings
 from tillstream.waiting import admin
 
 POLL_SECONDS = 0.2
 STABLE = "Stable"
 
-# The groups in which each role reads.
-GROUPS = {"worker": ("worker",), "sink": ("clickhouse", "ledger")}
-
 
 def groups_of(settings: Settings, role: str, epoch: int) -> list[str]:
-    """Names of the groups of a role."""
-    return [group_id(settings.topic_prefix, epoch, name) for name in GROUPS[role]]
+    """Names of the groups in which a role reads."""
+    prefix = settings.topic_prefix
+    return [group_id(prefix, epoch)] if role == "worker" else [rows_group(prefix), group_id(prefix, epoch, "ledger")]
 
 
 async def wait_until_assigned(settings: Settings, groups: list[str]) -> None:
@@ -27,21 +25,21 @@ async def wait_until_assigned(settings: Settings, groups: list[str]) -> None:
     waiting = set(groups)
     while waiting:
         for group in sorted(waiting):
-            if await _assigned(settings, group):
+            if await members(settings, group):
                 waiting.discard(group)
         if waiting:
             await asyncio.sleep(POLL_SECONDS)  # the broker has no way to tell us of its own accord
 
 
-async def _assigned(settings: Settings, name: str) -> bool:
-    """Whether the group is stable and has members.
+async def members(settings: Settings, name: str) -> int:
+    """How many members a group has, 0 while it is given its partitions anew.
 
     The embedded broker's answer for a group that nobody has joined yet cannot be read, and ends the connection:
-    it is asked through a connection of its own, and that is a no.
+    it is asked through a connection of its own, and that is none.
     """
     try:
         async with admin(settings) as client:
             answers = await client.describe_consumer_groups([name])
     except (KafkaError, ValueError):
-        return False
-    return any(group[2] == STABLE and group[5] for answer in answers for group in answer.groups)
+        return 0
+    return sum(len(group[5]) for answer in answers for group in answer.groups if group[2] == STABLE)

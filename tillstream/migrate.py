@@ -12,11 +12,14 @@ from importlib import resources
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from schemas.epoch import Epoch
 from schemas.errors import Stop
 from schemas.topics import EPOCHS, RECEIPTS
 from tillstream import ch, epochs, topic_admin
 from tillstream.epochs import KnownEpoch
+from tillstream.partitions_added import add_partitions
 from tillstream.settings import Settings
+from tillstream.topic_admin import TopicReport
 from tillstream.waiting import ONE_SHOT_LIMIT, admin, wait_for_clickhouse, wait_for_kafka
 
 VIEW = "CREATE OR REPLACE VIEW"
@@ -38,6 +41,7 @@ class MigrationReport:
 
     topics_created: list[str] = field(default_factory=list)
     topics_found: list[str] = field(default_factory=list)
+    topics_grown: list[str] = field(default_factory=list)
     database_created: bool = False
     applied: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
@@ -47,8 +51,12 @@ class MigrationReport:
     notes: list[str] = field(default_factory=list)
 
 
-async def migrate(settings: Settings, limit: float | None = ONE_SHOT_LIMIT) -> MigrationReport:
+async def migrate(
+    settings: Settings, limit: float | None = ONE_SHOT_LIMIT, *, more_partitions: bool = False
+) -> MigrationReport:
     """Bring topics and ClickHouse objects to what this version needs; waits up to `limit` seconds for both.
+
+    With `more_partitions` topics that have fewer than the settings say grow.
 
     Raises Unavailable when one does not answer, Stop when something is there that must not be changed silently.
     """
@@ -56,8 +64,9 @@ async def migrate(settings: Settings, limit: float | None = ONE_SHOT_LIMIT) -> M
     await wait_for_clickhouse(settings, limit)
     report = MigrationReport()
     async with admin(settings) as client:
-        topics = await topic_admin.create_missing(client, topic_admin.wanted(settings))
-    report.topics_created, report.topics_found, report.notes = topics.created, topics.found, topics.notes
+        if more_partitions:
+            report.topics_grown = await add_partitions(client, settings)
+        _note(report, await topic_admin.create_missing(client, topic_admin.wanted(settings, None)))
     known = await epochs.read_all(settings)
     entry = epochs.live(known, settings)
     if entry is None:
@@ -66,6 +75,8 @@ async def migrate(settings: Settings, limit: float | None = ONE_SHOT_LIMIT) -> M
         known[entry.epoch.epoch] = entry
         report.epoch_created = True
     report.epoch = entry.epoch.epoch
+    async with admin(settings) as client:
+        _note(report, await topic_admin.create_missing(client, [topic_admin.changelog(settings, report.epoch)]))
     report.broker_stamps = entry.stamped_by_broker
     if not entry.stamped_by_broker:
         report.notes.append(
@@ -77,14 +88,22 @@ async def migrate(settings: Settings, limit: float | None = ONE_SHOT_LIMIT) -> M
     return report
 
 
-async def check_migrated(settings: Settings) -> int:
-    """The live epoch's number; Stop, naming `tillstream migrate`, where topics or epoch are not as they must be."""
+def _note(report: MigrationReport, topics: TopicReport) -> None:
+    report.topics_created += topics.created
+    report.topics_found += topics.found
+    report.notes += topics.notes
+
+
+async def check_migrated(settings: Settings) -> Epoch:
+    """The live epoch; Stop, naming `tillstream migrate`, where topics or epoch are not as they must be."""
     async with admin(settings) as client:
-        await topic_admin.check_partitions(client, topic_admin.wanted(settings))
+        await topic_admin.check_partitions(client, topic_admin.wanted(settings, None))
     entry = epochs.live(await epochs.read_all(settings), settings)
     if entry is None:
         raise Stop(f"{settings.topic_prefix}{EPOCHS} names no live epoch.", "Run `tillstream migrate`.")
-    return entry.epoch.epoch
+    async with admin(settings) as client:
+        await topic_admin.check_partitions(client, [topic_admin.changelog(settings, entry.epoch.epoch)])
+    return entry.epoch
 
 
 def migrate_clickhouse(settings: Settings, known: list[KnownEpoch], report: MigrationReport) -> None:
@@ -104,7 +123,7 @@ def migrate_clickhouse(settings: Settings, known: list[KnownEpoch], report: Migr
         client.command(MIGRATIONS)
         _apply_files(client, report)
         _keep_lines(client, settings.keep_lines)
-        _copy_epochs(client, known)
+        epochs.copy(client, known)  # what the views add up must be there before a sink runs
 
 
 def _refuse_rows_of_another_log(settings: Settings) -> None:
@@ -174,9 +193,3 @@ def _keep_lines(client: Client, keep: timedelta) -> None:
             client.command(f"ALTER TABLE receipt_lines MODIFY TTL written_at + toIntervalSecond({seconds})")
     elif seconds < 0 and " TTL " in engine:
         client.command("ALTER TABLE receipt_lines REMOVE TTL")
-
-
-def _copy_epochs(client: Client, known: list[KnownEpoch]) -> None:
-    """What the views add up must be there before a sink runs; version = offset, so a copy changes nothing."""
-    rows = [[k.epoch.epoch, k.epoch.state, k.epoch.window, k.epoch.grace, k.offset] for k in known]
-    client.insert("epochs", rows, column_names=["epoch", "state", "window_seconds", "grace_seconds", "version"])

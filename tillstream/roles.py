@@ -3,45 +3,72 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
-from clickhouse_connect.driver.client import Client
-
+from schemas.epoch import Epoch
 from schemas.errors import Stop
 from sinks.run import run_clickhouse_sink, run_ledger_sink
 from streams.app import WorkerConfig
 from streams.app import run_worker as fold
 from tillstream import ch, consumer_lag, kafka, store_partitions
+from tillstream.follow import follow
 from tillstream.local.lock import own_part
 from tillstream.settings import Settings
 
 
-async def run_worker(settings: Settings, epoch: int, stop: asyncio.Event) -> None:
-    """Fold receipts until `stop` is set; raises Stop."""
+async def run_worker(settings: Settings, epoch: Epoch, stop: asyncio.Event, *, only: bool = False) -> None:
+    """Fold receipts until `stop` is set, for the epoch and those that take its place; raises Stop.
+
+    With `only`, for this epoch alone, whatever becomes of it.
+    """
     folder = own_part(settings.data_dir, "worker")
     try:
-        await fold(worker_config(settings, epoch), stop)
+        await (_fold(settings, epoch, stop) if only else follow(settings, epoch, _fold, stop))
     finally:
         folder.release()
 
 
-async def run_sink(settings: Settings, epoch: int, stop: asyncio.Event) -> None:
-    """Write into ClickHouse until `stop` is set: rows and dead letters, and the ledger; raises Stop."""
-    options = kafka.client_options(settings)
-    prefix = settings.topic_prefix
+async def _fold(settings: Settings, epoch: Epoch, stop: asyncio.Event) -> None:
+    await fold(worker_config(settings, epoch.epoch), stop)
 
-    def connect() -> Client:
-        return ch.connect(settings)
 
-    keep_lines = settings.keep_lines > timedelta(0)
+async def run_sink(settings: Settings, epoch: Epoch, stop: asyncio.Event, *, only: bool = False) -> None:
+    """Write into ClickHouse until `stop` is set: rows and dead letters of all epochs, the ledger of one; raises Stop.
+
+    With `only`, the ledger stays with this epoch, whatever becomes of it.
+    """
+    connect = partial(ch.connect, settings)
+    await _together(
+        run_clickhouse_sink(kafka.client_options(settings), connect, settings.topic_prefix, stop),
+        store_partitions.report(settings, stop),
+        _keep_ledger(settings, epoch, stop) if only else follow(settings, epoch, _keep_ledger, stop),
+    )
+
+
+async def _keep_ledger(settings: Settings, epoch: Epoch, stop: asyncio.Event) -> None:
+    await _together(
+        consumer_lag.report(settings, epoch.epoch, stop),
+        run_ledger_sink(
+            kafka.client_options(settings),
+            partial(ch.connect, settings),
+            settings.topic_prefix,
+            epoch.epoch,
+            settings.max_skew_us,
+            stop,
+            keep_lines=settings.keep_lines > timedelta(0),
+        ),
+    )
+
+
+async def _together(*parts: Coroutine[Any, Any, None]) -> None:
+    """Run all of them; the first Stop ends the others and is raised by itself."""
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(run_clickhouse_sink(options, connect, prefix, epoch, stop))
-            group.create_task(consumer_lag.report(settings, epoch, stop))
-            group.create_task(store_partitions.report(settings, stop))
-            group.create_task(
-                run_ledger_sink(options, connect, prefix, epoch, settings.max_skew_us, stop, keep_lines=keep_lines)
-            )
+            for part in parts:
+                group.create_task(part)
     except* Stop as stops:
         raise stops.exceptions[0] from None
 

@@ -11,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_exponential
 
 from schemas.errors import Stop
-from schemas.topics import RECEIPTS, TopicSpec, all_topics
+from schemas.topics import FIRST_EPOCH, TopicSpec, all_topics, changelog_spec
 from tillstream.settings import Settings
 
 TOPIC_ALREADY_EXISTS = 36
@@ -29,9 +29,14 @@ class TopicReport:
     notes: list[str] = field(default_factory=list)
 
 
-def wanted(settings: Settings) -> list[TopicSpec]:
-    """Every topic that the settings ask for."""
-    return all_topics(settings.topic_prefix, settings.partitions, settings.retention_ms)
+def wanted(settings: Settings, epoch: int | None = FIRST_EPOCH) -> list[TopicSpec]:
+    """Every topic that the settings ask for, with the changelog of an epoch or of none."""
+    return all_topics(settings.topic_prefix, settings.partitions, settings.retention_ms, epoch)
+
+
+def changelog(settings: Settings, epoch: int) -> TopicSpec:
+    """The changelog of an epoch."""
+    return changelog_spec(settings.topic_prefix, settings.partitions, epoch)
 
 
 async def create_missing(client: AIOKafkaAdminClient, specs: Iterable[TopicSpec]) -> TopicReport:
@@ -110,18 +115,13 @@ async def partition_counts(client: AIOKafkaAdminClient, names: list[str]) -> dic
 
 
 def _mend(spec: TopicSpec, count: int) -> str:
-    recreate = f"`kafka-topics.sh --delete --topic {spec.name}` and `tillstream migrate`"
     if spec.partitions == 1:
+        recreate = f"`kafka-topics.sh --delete --topic {spec.name}` and `tillstream migrate`"
         return f"Delete it and have it created again: {recreate}."
-    if spec.name.endswith(RECEIPTS):
-        return (
-            f"Set TILLSTREAM_PARTITIONS={count} if it already holds receipts; if it is empty, delete it and have it "
-            f"created again: {recreate}."
-        )
-    return (
-        f"Every topic needs the partition count of {RECEIPTS}. Delete this one and have it created again: {recreate}; "
-        f"or set TILLSTREAM_PARTITIONS={count} if {RECEIPTS} has {count} too."
-    )
+    grow = "`tillstream migrate --add-partitions`, since every topic needs the same count"
+    if count < spec.partitions:
+        return f"Let it grow: {grow}; or set TILLSTREAM_PARTITIONS={count} if that is the count of all."
+    return f"Set TILLSTREAM_PARTITIONS={count}, and let the others grow: {grow}."
 
 
 async def _differences(client: AIOKafkaAdminClient, specs: list[TopicSpec]) -> list[str]:

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 WALKED = dict(docs.walk())
 CONTRACT = {
     "demo", "up", "worker", "sink", "migrate", "replay", "reconcile", "check", "status", "sql", "rejected list",
-    "rejected show", "rejected replay",
+    "rejected show", "rejected replay", "rebuild", "continue",
 }  # fmt: skip
 # These print nothing but a log, or write a file.
 WITHOUT_JSON = {"up", "worker", "sink"}

@@ -15,12 +15,18 @@ from tillstream.groups import groups_of, wait_until_assigned
 from tillstream.reconcile.run import reconcile
 
 
-async def publish(settings, sent, pause=0.0):
+async def publish(settings, sent, pause=0.0, stamp=None):
+    """Publish (store, bytes); `stamp` is the Kafka timestamp of the first in milliseconds, default: now."""
     producer = AIOKafkaProducer(**kafka.client_options(settings), linger_ms=5, acks="all")
     await producer.start()
     try:
         for number, (store, value) in enumerate(sent):
-            await producer.send(settings.topic_prefix + topics.RECEIPTS, value, key=store.encode())
+            await producer.send(
+                settings.topic_prefix + topics.RECEIPTS,
+                value,
+                key=store.encode(),
+                timestamp_ms=None if stamp is None else stamp + number,
+            )
             if pause and number % 200 == 199:
                 await asyncio.sleep(pause)  # the pace of the load, not a wait for anything
         await producer.flush()
@@ -46,9 +52,9 @@ def roles(environment, settings, *names, **more):
             process.wait()
 
 
-async def ready(settings):
+async def ready(settings, epoch=1):
     async with asyncio.timeout(60):
-        await wait_until_assigned(settings, groups_of(settings, "worker", 1) + groups_of(settings, "sink", 1))
+        await wait_until_assigned(settings, groups_of(settings, "worker", epoch) + groups_of(settings, "sink", epoch))
 
 
 async def settled(settings, many):

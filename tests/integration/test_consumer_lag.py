@@ -34,10 +34,10 @@ def test_what_nobody_has_read_is_lag_of_those_who_should_and_of_no_one_else(migr
     assert by_group == {
         (topics.group_id(prefix, 1, "worker"), prefix + topics.RECEIPTS): 300,
         (topics.group_id(prefix, 1, "ledger"), prefix + topics.RECEIPTS): 300,
-        (topics.group_id(prefix, 1, "clickhouse"), prefix + topics.WINDOWS): 0,
-        (topics.group_id(prefix, 1, "clickhouse"), prefix + topics.LATE): 0,
-        (topics.group_id(prefix, 1, "clickhouse"), prefix + topics.REJECTED): 0,
-        (topics.group_id(prefix, 1, "clickhouse"), epochs): 1,
+        (topics.rows_group(prefix), prefix + topics.WINDOWS): 0,
+        (topics.rows_group(prefix), prefix + topics.LATE): 0,
+        (topics.rows_group(prefix), prefix + topics.REJECTED): 0,
+        (topics.rows_group(prefix), epochs): 1,
     }
     assert len({lag.partition for lag in after}) == migrated.partitions
 

@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from schemas import topics, window
-from schemas.topics import group_id
+from schemas.topics import rows_group
 from sinks import loop, metrics
 from sinks.run import run_clickhouse_sink
 from tillstream import ch, consumer_lag, kafka
@@ -43,7 +43,6 @@ async def sink(settings, connect=None):
             kafka.client_options(settings),
             connect or (lambda: ch.connect(settings)),
             settings.topic_prefix,
-            1,
             stop,
             ready.set,
         )
@@ -178,5 +177,5 @@ async def test_it_ends_when_asked_to_while_clickhouse_is_away_and_commits_nothin
 async def members(settings):
     """How many members the sink's group has."""
     async with admin(settings) as client:
-        (answer,) = await client.describe_consumer_groups([group_id(settings.topic_prefix, 1, "clickhouse")])
+        (answer,) = await client.describe_consumer_groups([rows_group(settings.topic_prefix)])
     return len(answer.groups[0][5])

@@ -18,6 +18,9 @@ def register(app: typer.Typer) -> None:
     @app.command("migrate")
     def migrate(
         as_json: bool = typer.Option(False, "--json", help="Print what was done as JSON."),
+        add_partitions: bool = typer.Option(
+            False, "--add-partitions", help="Let topics grow to TILLSTREAM_PARTITIONS, all of them together."
+        ),
         wait: float = typer.Option(30.0, "--wait", min=0, help="Seconds to wait for Kafka and ClickHouse."),
     ) -> None:
         """Create or check topics, database, tables and views. Running it again changes nothing.
@@ -28,10 +31,12 @@ def register(app: typer.Typer) -> None:
 
           tillstream migrate --json
 
+          TILLSTREAM_PARTITIONS=16 tillstream migrate --add-partitions
+
           TILLSTREAM_KAFKA_URL=kafka://10.0.0.5:9092 tillstream migrate
         """
         logs.setup("migrate")
-        report = aio.run(run(settings_module.load(), wait))
+        report = aio.run(run(settings_module.load(), wait, more_partitions=add_partitions))
         if as_json:
             console.emit_json(dataclasses.asdict(report))
             return
@@ -46,6 +51,9 @@ def sentences(report: MigrationReport) -> list[str]:
         said.append(f"topics created: {', '.join(report.topics_created)}")
     if report.topics_found:
         said.append(f"topics found as they should be: {len(report.topics_found)}")
+    if report.topics_grown:
+        said.append(f"partitions added: {', '.join(report.topics_grown)}")
+        said.append("what runs takes them up within seconds; set TILLSTREAM_PARTITIONS wherever a role is started")
     if report.database_created:
         said.append("database created")
     said += [f"{name}: applied" for name in report.applied]

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 from schemas.window import MONEY_SCALE
 from tillstream.reconcile.compare import Difference, to_frame
 from tillstream.reconcile.spill import DAY, FIGURES
+from tillstream.reconcile.views import as_if_live
 
 SECOND = 1_000_000
 # Only numbers of ours are put into these texts.
@@ -28,30 +29,34 @@ _VERSIONS = {"sales_windows": "version", "store_windows": "version", "partition_
 class Found:
     """Reads the views; window starts come as microseconds, decimals as scaled integers, dates as ISO texts.
 
-    `epoch` is the live one, `ends` are the log's as they were noted.
+    `epoch` is the one to judge, `ends` are the log's as they were noted. With `alone` the views are asked as if it
+    alone were live.
     """
 
-    def __init__(self, client: Client, epoch: int, ends: Mapping[TopicPartition, int]) -> None:
+    def __init__(self, client: Client, epoch: int, ends: Mapping[TopicPartition, int], *, alone: bool) -> None:
         self._client = client
+        self._views = as_if_live(epoch) if alone else ""
         self._epoch = epoch
         self._ends = {partition.partition: end for partition, end in ends.items()}
 
     def sales(self, where: str) -> pl.DataFrame:
         """Rows of the view `sales`."""
         return self._frame(
-            f"SELECT s.store_id AS store_id, s.sku AS sku, s.currency AS currency, {_START} AS start,"
+            f"{self._views}SELECT s.store_id AS store_id, s.sku AS sku, s.currency AS currency, {_START} AS start,"
             f" {', '.join(FIGURES)} FROM sales AS s WHERE {where}"
         )
 
     def receipt_counts(self, where: str) -> pl.DataFrame:
         """Rows of the view `receipt_counts`."""
-        return self._frame(f"SELECT store_id, {_START} AS start, receipts FROM receipt_counts WHERE {where}")
+        return self._frame(
+            f"{self._views}SELECT store_id, {_START} AS start, receipts FROM receipt_counts WHERE {where}"
+        )
 
     def dates(self) -> pl.DataFrame:
         """The view `sales_by_business_date`, all SKUs of a store, currency and date together."""
         sums = ", ".join(f"CAST(sum(d.{name}) AS {_TYPES.get(name, _MONEY)}) AS {name}" for name in FIGURES)
         return self._frame(
-            f"SELECT store_id, currency, toString(d.business_date) AS business_date, {sums}"
+            f"{self._views}SELECT store_id, currency, toString(d.business_date) AS business_date, {sums}"
             " FROM sales_by_business_date AS d GROUP BY store_id, currency, business_date"
         )
 
@@ -92,8 +97,8 @@ class Found:
         """Dead letters of `topic` below the noted ends, by partition."""
         below = " OR ".join(f"(partition = {number} AND offset < {end})" for number, end in self._ends.items())
         rows = self._client.query(
-            f"SELECT partition, uniqExact(offset) FROM rejected WHERE topic = {{topic:String}} AND ({below})"
-            " GROUP BY partition",
+            f"{self._views}SELECT partition, uniqExact(offset) FROM dead_letters WHERE topic = {{topic:String}}"
+            f" AND ({below}) GROUP BY partition",
             parameters={"topic": topic},
         ).result_rows
         return {row[0]: {"messages": row[1]} for row in rows}
@@ -121,7 +126,7 @@ class Found:
         return rows
 
     def _from(self, column: str, ends: Mapping[int, int]) -> str:
-        """Condition: at or beyond these ends, in the live epoch."""
+        """Condition: at or beyond these ends, in the epoch."""
         newer = " OR ".join(f"(partition = {number} AND {column} >= {end})" for number, end in ends.items())
         return f"(epoch = {self._epoch} AND ({newer}))"
 

@@ -15,6 +15,7 @@ from aiokafka import TopicPartition
 from rich.progress import Progress
 
 from schemas import topics
+from schemas.epoch import Epoch
 from schemas.errors import Stop
 from tillstream import ch, epochs
 from tillstream.reconcile import log
@@ -57,15 +58,19 @@ class Report:
         self.differences += shown[: SHOWN - len(self.differences)]
 
 
-async def reconcile(settings: Settings, wait: float = 60.0, bar: Progress | None = None) -> Report:
-    """Compare ClickHouse with what batch code computes from the log; raises Unavailable when someone lags."""
+async def reconcile(
+    settings: Settings, wait: float = 60.0, bar: Progress | None = None, number: int | None = None
+) -> Report:
+    """Compare ClickHouse with what batch code computes from the log; raises Unavailable when someone lags.
+
+    `number` is that of the epoch to judge, None for the newest live one. Where others are live beside it, their log is
+    gone, and their rows are left alone.
+    """
     begun = time.monotonic()
     await wait_for_kafka(settings, wait)
     await wait_for_clickhouse(settings, wait)
-    live = epochs.live(await epochs.read_all(settings), settings)
-    if live is None:
-        raise Stop("There is no live epoch.", "Run `tillstream migrate`.")
-    epoch = live.epoch
+    epoch, alone = await _epoch(settings, number)
+    settings = epochs.settings_of(settings, epoch)
     ends = await log.ends_of(settings, settings.topic_prefix + topics.RECEIPTS)
     await _wait(settings, epoch.epoch, ends, time.monotonic() + wait)
     report = Report(waited=time.monotonic() - begun)
@@ -76,7 +81,7 @@ async def reconcile(settings: Settings, wait: float = 60.0, bar: Progress | None
         _count(report, done)
         client = await asyncio.to_thread(ch.connect, settings)
         try:
-            found = Found(client, epoch.epoch, ends)
+            found = Found(client, epoch.epoch, ends, alone=alone)
             await asyncio.to_thread(_compare, spill, found, done, report, bar)
             await asyncio.to_thread(_compare_counts, found, done, settings.topic_prefix + topics.RECEIPTS, report)
             now = await log.ends_of(settings, settings.topic_prefix + topics.RECEIPTS)
@@ -88,6 +93,15 @@ async def reconcile(settings: Settings, wait: float = 60.0, bar: Progress | None
     return report
 
 
+async def _epoch(settings: Settings, number: int | None) -> tuple[Epoch, bool]:
+    """The epoch to judge, and whether its rows have to be told from those of other live ones."""
+    known = await epochs.read_all(settings)
+    entry = epochs.live(known, settings) if number is None else known.get(number)
+    if entry is None:
+        raise Stop("There is no such epoch.", "Run `tillstream migrate`.")
+    return entry.epoch, [one.epoch.epoch for one in epochs.counting(known)] != [entry.epoch.epoch]
+
+
 async def _wait(settings: Settings, epoch: int, ends: dict[TopicPartition, int], deadline: float) -> None:
     """First the worker, since what it sends is what the sink must have passed."""
     prefix = settings.topic_prefix
@@ -95,7 +109,7 @@ async def _wait(settings: Settings, epoch: int, ends: dict[TopicPartition, int],
     await log.wait_until_passed(settings, topics.group_id(prefix, epoch, "ledger"), ends, deadline)
     for name in (topics.WINDOWS, topics.LATE, topics.REJECTED):
         sent = await log.ends_of(settings, prefix + name)
-        await log.wait_until_passed(settings, topics.group_id(prefix, epoch, "clickhouse"), sent, deadline)
+        await log.wait_until_passed(settings, topics.rows_group(prefix), sent, deadline)
 
 
 def _bar(bar: Progress | None, text: str, total: int) -> Callable[[int], Any]:

@@ -91,7 +91,7 @@ def summary(client: Client, wanted: Wanted) -> list[dict[str, Any]]:
     """The wanted letters by topic, path and reason, the most frequent first."""
     where, parameters = wanted.condition()
     columns = "topic, replaceRegexpAll(path, '[0-9]+', 'n') AS field, reason, uniqExact(partition, offset) AS messages"
-    query = f"SELECT {columns}, min(rejected_at), max(rejected_at) FROM rejected WHERE {where}"  # noqa: S608  # ours
+    query = f"SELECT {columns}, min(rejected_at), max(rejected_at) FROM dead_letters WHERE {where}"  # noqa: S608  # ours
     groups = "GROUP BY topic, field, reason ORDER BY messages DESC, reason LIMIT 100"
     rows = _ask(client, f"{query} {groups}", parameters)
     names = ("topic", "path", "reason", "messages", "first", "last")
@@ -101,7 +101,7 @@ def summary(client: Client, wanted: Wanted) -> list[dict[str, Any]]:
 def count(client: Client, wanted: Wanted) -> int:
     """How many letters are wanted."""
     where, parameters = wanted.condition()
-    query = f"SELECT uniqExact(topic, partition, offset) FROM rejected WHERE {where}"  # noqa: S608  # texts of ours
+    query = f"SELECT uniqExact(topic, partition, offset) FROM dead_letters WHERE {where}"  # noqa: S608  # texts of ours
     found: int = _ask(client, query, parameters)[0][0]
     return found
 
@@ -109,7 +109,7 @@ def count(client: Client, wanted: Wanted) -> int:
 def read(client: Client, wanted: Wanted, limit: int | None = None) -> Iterator[Letter]:
     """The wanted letters: the newest `limit` of them, newest first, or all of one topic in the order of its log."""
     where, parameters = wanted.condition()
-    query = f"SELECT {_COLUMNS} FROM rejected FINAL WHERE {where}"  # noqa: S608  # likewise
+    query = f"SELECT {_COLUMNS} FROM dead_letters WHERE {where}"  # noqa: S608  # likewise
     if limit is not None:
         yield from _letters(
             client, f"{query} ORDER BY rejected_at DESC, partition, offset DESC LIMIT {limit}", parameters

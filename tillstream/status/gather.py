@@ -91,7 +91,7 @@ async def _ask_kafka(settings: Settings, status: Status) -> None:
 
 async def _check_topics(client: AIOKafkaAdminClient, settings: Settings, status: Status) -> None:
     try:
-        await topic_admin.check_partitions(client, topic_admin.wanted(settings))
+        await topic_admin.check_partitions(client, topic_admin.wanted(settings, None))
     except Stop as stop:
         status.away["topics"] = str(stop)
 

@@ -90,18 +90,25 @@ def test_late_lines_are_keyed_by_their_place_in_the_log():
 
 
 def test_dead_letters_keep_their_bytes():
-    letter = DeadLetter(b"\xff", b"\x00{", "is no JSON", "$", "pos.receipts", 2, 40)
+    letter = DeadLetter(b"\xff", b"\x00{", "is no JSON", "$", "pos.receipts", 2, 40, 7)
     record = Record(key=letter.key, value=letter.value, headers=tuple(letter.headers()))
     (row,) = rows_of(rejected.prepare([record]), "rejected")
     assert (row["topic"], row["partition"], row["offset"]) == ("pos.receipts", 2, 40)
     assert (row["key"], row["value"], row["path"], row["reason"]) == (b"\xff", b"\x00{", "$", "is no JSON")
-    assert (row["letter_partition"], row["letter_offset"]) == (3, 17)
+    assert (row["letter_partition"], row["letter_offset"], row["epoch"]) == (3, 17, 7)
+    old = Record(key=b"k", value=b"v", headers=tuple(letter.headers()[:-1]))
+    assert rows_of(rejected.prepare([old]), "rejected")[0]["epoch"] == 0, "of a version that had one epoch only"
 
 
 def test_epochs_carry_their_offset_as_version():
-    value = json.dumps({"epoch": 2, "state": "live", "window": 300, "grace": 3600}).encode()
-    (row,) = rows_of(epochs.prepare([Record(value=value)]), "epochs")
-    assert row == {"epoch": 2, "state": "live", "window_seconds": 300, "grace_seconds": 3600, "version": 17}
+    old = {"epoch": 1, "state": "retired", "window": 300, "grace": 3600}  # of a version that noted no more
+    new = {"epoch": 2, "state": "live", "window": 900, "grace": 3600, "max_skew": 60, "replaces": [1]}
+    records = [Record(value=json.dumps(one).encode()) for one in (old, new)]
+    shared = {"grace_seconds": 3600, "version": 17}
+    assert rows_of(epochs.prepare(records), "epochs") == [
+        {"epoch": 1, "state": "retired", "window_seconds": 300, "max_skew_seconds": None, "replaces": [], **shared},
+        {"epoch": 2, "state": "live", "window_seconds": 900, "max_skew_seconds": 60, "replaces": [1], **shared},
+    ]
 
 
 def ledger_of(*receipts, key=b"12", keep_lines=True, **more):

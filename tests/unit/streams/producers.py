@@ -30,14 +30,22 @@ class MemoryProducer:
     """Keeps what lands in `log`. `faults` are taken one a batch: None, or (where, error).
 
     `where` is "sending" (send_batch raises), "lost" (nothing lands, the acknowledgement fails) or "unheard" (it
-    lands, and the acknowledgement fails all the same).
+    lands, and the acknowledgement fails all the same). `added` partitions are heard of with the next metadata.
     """
 
     partitions: int = 4
+    added: int = 0
     batch_size: int = 2 * 1024 * 1024
     faults: list = field(default_factory=list)
     log: dict = field(default_factory=lambda: defaultdict(list))
     batches: int = 0
+
+    @property
+    def client(self):
+        return self
+
+    async def force_metadata_update(self):
+        self.partitions, self.added = self.partitions + self.added, 0
 
     def create_batch(self):
         return MemoryBatch(self.batch_size)

@@ -128,6 +128,14 @@ async def test_a_missing_partition_stops_the_worker():
         await outlet_of(MemoryProducer(partitions=4)).send("rejected", 4, messages(1))
 
 
+async def test_a_partition_that_was_added_a_moment_ago_is_asked_for_before_it_is_missed():
+    producer = MemoryProducer(partitions=4, added=2)
+    out = outlet_of(producer)
+    await out.send("rejected", 5, messages(1))
+    await out.acknowledged()
+    assert len(producer.log["pos.rejected", 5]) == 1
+
+
 async def test_a_cancelled_wait_ends_at_once_and_acknowledges_nothing():
     class Silent(MemoryProducer):
         async def send_batch(self, batch, topic, *, partition):

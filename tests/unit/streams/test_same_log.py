@@ -6,7 +6,7 @@ folded:  0 1 2 3 4 5 6 7 8 9 | 10 ...      applied = 9
 import pytest
 
 from schemas.errors import Stop
-from streams.same_log import LogView, check_log
+from streams.same_log import LogView, check_log, judge
 
 SAME, OTHER = 11, 22
 
@@ -26,6 +26,7 @@ def check(log, applied=9):
     ],
 )
 def test_the_same_log_goes_on(log):
+    assert judge(9, SAME, log) == "same"
     check(log)
 
 
@@ -42,14 +43,16 @@ def test_the_same_log_goes_on(log):
     ],
 )
 def test_another_log_is_refused_with_the_place_and_what_to_do(log, sentence):
+    assert judge(9, SAME, log) == ("hole" if log.first > 9 else "other")
     with pytest.raises(Stop) as stopped:
         check(log)
     assert sentence in stopped.value.sentence
     assert "pos.receipts, partition 3," in stopped.value.sentence
     assert "tillstream continue" in stopped.value.hint
-    assert "TILLSTREAM_TOPIC_PREFIX" in stopped.value.hint
+    assert "tillstream rebuild" in stopped.value.hint
 
 
 @pytest.mark.parametrize("log", [LogView(0, 0, None), LogView(0, 10, OTHER), LogView(700, 900, None)])
 def test_with_nothing_folded_every_log_will_do(log):
+    assert judge(-1, 0, log) == "untouched"
     check(log, applied=-1)

@@ -1,6 +1,10 @@
--- The views that people query. Everything derived carries its epoch; the views add up the live ones.
+-- The views that people query. Everything derived carries its epoch; the views add up the live ones. This file is
+-- the last in the order of names, so that every table and column is there, and may change: views are made anew.
 CREATE OR REPLACE VIEW live_epochs AS
-SELECT epoch FROM (SELECT epoch, argMax(state, version) AS last FROM epochs GROUP BY epoch) WHERE last = 'live';
+WITH last AS (SELECT epoch, argMax(state, version) AS is, argMax(replaces, version) AS instead_of FROM epochs GROUP BY epoch)
+SELECT epoch
+FROM last
+WHERE is = 'live' AND epoch NOT IN (SELECT arrayJoin(instead_of) FROM last WHERE is = 'live');
 
 -- A late receipt counts if the ledger knows no message of its id at a smaller offset of its partition and epoch.
 -- It must know the late one itself: until then the ledger has not read that far, and nothing can be said.
@@ -102,3 +106,7 @@ INNER JOIN
 ) AS k
 ON l.store_id = k.store_id AND l.transaction_id = k.transaction_id AND l.reversal = k.reversal
     AND l.epoch = k.epoch AND l.partition = k.partition AND l.offset = k.first;
+
+-- Dead letters of the live epochs, and what a sink set aside.
+CREATE OR REPLACE VIEW dead_letters AS
+SELECT * FROM rejected FINAL WHERE epoch = 0 OR epoch IN (SELECT epoch FROM live_epochs);

@@ -1,0 +1,1 @@
+"""Epochs that begin, take another's place and are removed: `rebuild`, `continue`, `epochs`."""
