@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import signal
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
+import psutil
 import pytest
 
 from schemas.errors import Stop
 from tests.integration.harness import publish, ready, roles, settled
+from tests.integration.programs import none_left, program
 from tests.integration.test_exact import receipts
 from tillstream import ch
 from tillstream.rebuilding.rebuild import rebuild
@@ -80,3 +83,31 @@ def test_a_rebuild_under_load_changes_the_window_and_takes_the_place_of_what_run
         asyncio.run(reconcile(migrated))
     assert command(wanted, "migrate").out.count("epoch 2: live") == 1
     assert asyncio.run(reconcile(wanted)).different == 0
+
+
+def test_a_rebuild_goes_on_where_it_was_interrupted_and_takes_no_place_unless_it_reconciles(
+    migrated, environment, command
+):
+    """Nobody else runs: a rebuild brings its own worker and sink."""
+    sent = receipts(300, seed=22)
+    asyncio.run(publish(migrated, sent))
+    with program(["rebuild"], environment(migrated)) as running:
+        running.says("computing epoch 2 beside epoch 1")
+        children = psutil.Process(running.process.pid).children(recursive=True)
+        assert running.ends(signal.SIGINT) == 130
+        assert none_left(children)
+    with ch.connect(migrated) as client:
+        columns = ["store_id", "sku", "currency", "window_start", "business_date", "partition", "epoch", "version"]
+        wrong = ["12", "nobody sold this", "NOK", datetime(2026, 9, 1, 12, tzinfo=UTC), date(2026, 9, 1), 0, 2, 1]
+        client.insert("sales_windows", [wrong], column_names=columns)
+        refused = command(migrated, "rebuild", code=1).out
+        assert "NOT reconciled" in refused
+        assert "nobody sold this" in refused
+        assert "epoch 2 does not reconcile and takes no place; what was live is live" in refused
+        assert client.query("SELECT epoch FROM live_epochs").result_rows == [(1,)]
+        client.command("ALTER TABLE sales_windows DELETE WHERE sku = 'nobody sold this' SETTINGS mutations_sync = 2")
+        done = command(migrated, "rebuild").out
+        assert client.query("SELECT epoch FROM live_epochs").result_rows == [(2,)]
+    assert "epoch 2 is live in place of epoch 1" in done
+    assert "no worker runs: start one with `tillstream worker`" in done
+    assert "`tillstream epochs remove 1` removes the rows" in done
