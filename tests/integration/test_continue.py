@@ -99,7 +99,7 @@ def test_a_log_that_lost_only_its_end_is_rebuilt_since_the_rest_would_be_counted
 ):
     if on_kafka:
         pytest.skip("Kafka stamps what is published again, so that no end can be made to look lost")
-    sent, stamp = receipts(600, seed=33), 1_790_000_000_000
+    sent, stamp = receipts(600, seed=33), 1_800_000_000_000
     count(migrated, environment, sent, stamp=stamp)
     asyncio.run(recreate(migrated))
     asyncio.run(publish(migrated, sent[:300], stamp=stamp))

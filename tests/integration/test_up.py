@@ -16,6 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from schemas.metrics import ALL
+from schemas.topics import group_id, rows_group
 from tests.conftest import REPOSITORY
 from tests.integration.harness import publish
 from tests.integration.programs import none_left, program
@@ -108,7 +109,8 @@ def test_one_address_answers_with_the_metrics_of_all_roles(running, sent):
 
 async def lag_known(settings):
     """Return once the lag has been asked for after all was through: it is 0 everywhere then."""
-    groups = {(f"tillstream-{role}-e1", topic) for role, reads in READ.items() for topic in reads}
+    of_role = {"worker": group_id("", 1), "ledger": group_id("", 1, "ledger"), "clickhouse": rows_group("")}
+    groups = {(of_role[role], topic) for role, reads in READ.items() for topic in reads}
     async with asyncio.timeout(30):
         while True:
             found = [

@@ -90,7 +90,9 @@ def place_of(text: str) -> tuple[int, int]:
 def summary(client: Client, wanted: Wanted) -> list[dict[str, Any]]:
     """The wanted letters by topic, path and reason, the most frequent first."""
     where, parameters = wanted.condition()
-    columns = "topic, replaceRegexpAll(path, '[0-9]+', 'n') AS field, reason, uniqExact(partition, offset) AS messages"
+    columns = (
+        "topic, replaceRegexpAll(path, '[0-9]+', 'n') AS field, reason, uniqExact(epoch, partition, offset) AS messages"
+    )
     query = f"SELECT {columns}, min(rejected_at), max(rejected_at) FROM dead_letters WHERE {where}"  # noqa: S608  # ours
     groups = "GROUP BY topic, field, reason ORDER BY messages DESC, reason LIMIT 100"
     rows = _ask(client, f"{query} {groups}", parameters)
@@ -101,7 +103,7 @@ def summary(client: Client, wanted: Wanted) -> list[dict[str, Any]]:
 def count(client: Client, wanted: Wanted) -> int:
     """How many letters are wanted."""
     where, parameters = wanted.condition()
-    query = f"SELECT uniqExact(topic, partition, offset) FROM dead_letters WHERE {where}"  # noqa: S608  # texts of ours
+    query = f"SELECT uniqExact(epoch, topic, partition, offset) FROM dead_letters WHERE {where}"  # noqa: S608  # texts of ours
     found: int = _ask(client, query, parameters)[0][0]
     return found
 

@@ -31,8 +31,8 @@ def freshness(client: Client) -> dict[str, Any]:
 def rejected(client: Client) -> dict[str, Any]:
     """How many dead letters there are, how many of them were set aside by a sink, and the latest one's time."""
     messages, set_aside, latest = client.query(
-        "SELECT uniqExact(topic, partition, offset), uniqExactIf((topic, partition, offset), NOT endsWith(topic,"
-        " 'pos.receipts')), max(rejected_at) FROM rejected"
+        "SELECT uniqExact(epoch, topic, partition, offset), uniqExactIf((topic, partition, offset), NOT endsWith(topic,"
+        " 'pos.receipts')), max(rejected_at) FROM dead_letters"
     ).result_rows[0]
     return {"messages": messages, "set_aside": set_aside, "latest": _utc(latest) if messages else None}
 
@@ -41,7 +41,8 @@ def stores_in_two_partitions(client: Client) -> list[dict[str, Any]]:
     """Stores whose receipts arrive in more than one partition: totals are right, duplicates are judged within one."""
     rows = client.query(
         "SELECT store_id, arraySort(groupUniqArray(partition)) AS partitions FROM store_windows"
-        f" WHERE {LIVE} GROUP BY store_id HAVING length(partitions) > 1 ORDER BY store_id LIMIT {MOST_STORES}"
+        f" WHERE {LIVE} GROUP BY store_id, epoch HAVING length(partitions) > 1 ORDER BY store_id, epoch DESC"
+        f" LIMIT 1 BY store_id LIMIT {MOST_STORES}"
     ).result_rows
     return [{"store_id": store, "partitions": list(partitions)} for store, partitions in rows]
 
