@@ -6,12 +6,13 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 PYTEST = $(BIN)/python -m pytest -n 4 --dist loadfile
 
 FAULTS = --full
+HISTORIES = 100000
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-kafka lint format docs picture bench faults lock clean
+.PHONY: help demo test test-kafka lint format docs picture bench faults simulate lock clean
 
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +54,9 @@ bench: .venv/.installed ## figures: see bench/
 
 faults: .venv/.installed ## the fault suite: processes killed, messages mangled; FAULTS= runs it short
 	@$(BIN)/python -m pytest -q tests/faults $(FAULTS) $(ARGS)
+
+simulate: .venv/.installed ## random histories of fold, flush, restore and sinks against an oracle: HISTORIES=100000
+	@$(BIN)/python -m tests.simulation --histories $(HISTORIES) $(ARGS)
 
 lock: .venv/.installed ## both lock files anew from pyproject.toml: for every platform, with hashes
 	@$(COMPILE) --group dev -o requirements.lock $(ARGS)
