@@ -8,6 +8,7 @@ import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import faust
@@ -18,7 +19,7 @@ from schemas import topics
 from schemas.errors import Stop
 from streams.agents import Folding, PartitionTask
 from streams.flush import Role
-from streams.log_reader import look
+from streams.log_reader import look, read_on
 from streams.outlet import KafkaOutlet
 from streams.same_log import check_log
 from streams.state import PartitionState
@@ -158,7 +159,8 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
             log.info("folding partitions %s", ", ".join(str(state.partition) for state in states) or "none yet")
             on_ready()
 
-    table.setup(config.epoch, windows, lambda: app.folding.revokes, restored)
+    rest = partial(read_on, client_options(config), roles["state"])
+    table.setup(config.epoch, windows, lambda: app.folding.revokes, rest, restored)
 
     @app.agent(app.topic(source, schema=ChunkSchema(), allow_empty=True), name="fold")
     async def _fold(stream: Any) -> None:

@@ -1,21 +1,23 @@
-"""Looks at partitions of the log, beside the consumer group: where they begin and end, what stands at an offset."""
+"""Reads logs beside the consumer group: where one begins and ends, what stands at an offset, what came since."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from schemas.errors import Stop
 from streams.records import fingerprint
 from streams.same_log import LogView
 
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 5.0
+T = TypeVar("T")
 
 
 async def look(options: Mapping[str, Any], topic: str, offsets: Mapping[int, int]) -> dict[int, LogView]:
@@ -23,18 +25,52 @@ async def look(options: Mapping[str, Any], topic: str, offsets: Mapping[int, int
 
     `options` are those of every aiokafka client; `offsets` maps partitions to the offset to look at.
     """
+    return await _patiently(options, lambda consumer: _look(consumer, topic, offsets))
+
+
+async def read_on(options: Mapping[str, Any], topic: str, offsets: Mapping[int, int]) -> dict[int, list[Any]]:
+    """Read each partition from an offset to its end, as it is when it is reached; waits for as long as Kafka is away.
+
+    Raises Stop where a partition ends before its offset.
+    """
+    return await _patiently(options, lambda consumer: _read_on(consumer, topic, offsets))
+
+
+async def _patiently(options: Mapping[str, Any], ask: Callable[[AIOKafkaConsumer], Awaitable[T]]) -> T:
     wait = 0.1
     while True:
-        consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, auto_offset_reset="none")
+        # What is there is answered at once; that there is nothing, within fetch_max_wait_ms.
+        consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=20)
         try:
             await consumer.start()
-            return await _look(consumer, topic, offsets)
+            return await ask(consumer)
         except KafkaError as fault:
             log.warning("Kafka does not show its log (%s): waiting", type(fault).__name__)
         finally:
             await consumer.stop()
         await asyncio.sleep(wait)
         wait = min(LONGEST_WAIT, 2 * wait)
+
+
+async def _read_on(consumer: AIOKafkaConsumer, topic: str, offsets: Mapping[int, int]) -> dict[int, list[Any]]:
+    waiting = {TopicPartition(topic, partition): offset for partition, offset in offsets.items()}
+    found: dict[int, list[Any]] = {partition: [] for partition in offsets}
+    consumer.assign(list(waiting))
+    for tp, offset in waiting.items():
+        consumer.seek(tp, offset)
+    while waiting:
+        try:
+            fetched = await consumer.getmany(*waiting, timeout_ms=500)
+        except OffsetOutOfRangeError:
+            raise Stop(f"{topic} lost its end while it was read.", "Start the worker again.") from None
+        for tp, records in fetched.items():
+            found[tp.partition] += records
+        for tp in list(waiting):
+            # Of a fetch that was answered after all before it was read: whatever was written by then is in hand.
+            end = consumer.highwater(tp)
+            if end is not None and await consumer.position(tp) >= end:
+                del waiting[tp]
+    return found
 
 
 async def _look(consumer: AIOKafkaConsumer, topic: str, offsets: Mapping[int, int]) -> dict[int, LogView]:

@@ -4,13 +4,16 @@ Faust assigns, reads the changelog back and calls; what stands in a record and w
 streams.restore. Faust's recovery swallows errors and can lose a delivered event when a rebalance clears its
 queues, so the table checks that the chunks follow each other and reach the end; a hole stops the worker, and
 its next start reads everything again.
+
+Faust reads to where the changelog ended when it began. A frozen owner may write after that, and the cleaner then remove
+records that its ones supersede before they were read here; so the rest is read too, to the end that is found then.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import faust
@@ -31,15 +34,18 @@ class StateTable(faust.Table):
         epoch: int,
         windows: Windows,
         revokes: Callable[[], int],
+        read_on: Callable[[Mapping[int, int]], Awaitable[Mapping[int, list[Any]]]],
         on_restored: Callable[[list[PartitionState], int], Awaitable[None]],
     ) -> None:
         """Say what to build, and who gets it once every assigned partition is restored.
 
-        `on_restored` is told after how many revokes the states were assigned: another one may have come since.
+        `read_on` reads each partition of the changelog from an offset to its end. `on_restored` is told after how many
+        revokes the states were assigned: another one may have come since.
         """
         self._epoch = epoch
         self._windows = windows
         self._count_revokes = revokes
+        self._read_on = read_on
         self._on_restored = on_restored
         self._revokes = 0
         self._forget()
@@ -84,11 +90,22 @@ class StateTable(faust.Table):
         await super().on_recovery_completed(active_tps, standby_tps)
         revokes = self._revokes
         try:
+            for tp in active_tps:
+                self._check_read(tp)
+            rest = await self._read_on({tp.partition: self._end(tp) + 1 for tp in active_tps}) if active_tps else {}
+            if revokes != self._count_revokes():
+                return  # all of it is restored anew
+            for partition, records in rest.items():
+                self._restores[partition].take((record.key, record.value) for record in records)
             await self._on_restored([self._restored(tp) for tp in sorted(active_tps)], revokes)
         except Exception as fault:  # noqa: BLE001  # Faust would swallow it
             await self.app.crash(fault)
 
-    def _restored(self, tp: TP) -> PartitionState:
+    def _end(self, tp: TP) -> int:
+        """Offset of the last record that was read, or of the last that there was to read."""
+        return max(self._read.get(tp.partition, -1), int(self.app.tables.recovery.active_highwaters[tp]))
+
+    def _check_read(self, tp: TP) -> None:
         if self._fault is not None:
             raise self._fault
         end = self.app.tables.recovery.active_highwaters[tp]
@@ -98,6 +115,8 @@ class StateTable(faust.Table):
                 f" not to its end {end}.",
                 "Start the worker again.",
             )
+
+    def _restored(self, tp: TP) -> PartitionState:
         restore = self._restores.pop(tp.partition, None) or Restore()
         record = restore.partition
         if record is not None and (record.window, record.grace) != (self._windows.width, self._windows.grace):

@@ -278,3 +278,31 @@ def test_clickhouse_that_wrote_and_did_not_answer_is_written_again(story):
     story.sale("t1", 0)
     story.lose_clickhouse(2)
     story.ends_exact()
+
+
+def test_a_restore_that_is_overtaken_by_the_cleaner_has_all_that_it_needs(story):
+    """Z folds 0 and dies.
+       A folds 1 and 2, which closes W0, commits; folds 3, freezes ..... wakes: PartitionRecord, tombstones of W0
+       B                                      begins to restore .................... the cleaner runs; reads on
+    Up to where the changelog ended when B began, Z's PartitionRecord is the newest that is left, and W0 is gone: B
+    would start it anew. It must read what was written meanwhile too.
+    """  # fmt: skip
+    story.sale("t0", 0)
+    story.restore()
+    story.work(DONE)
+    story.owner_commits()
+    story.owner_is_killed()
+    story.sale("t1", 1)
+    story.sale("t2", 30)
+    story.restore()
+    story.work(DONE)
+    story.owner_commits()
+    story.sale("t3", 31)
+    story.work(LANDED)
+    story.owner_freezes()
+    story.work(0)  # B is assigned, and has read nothing yet
+    story.frozen_goes_on(4)
+    assert story.kafka.tombstones
+    story.cleaner_runs()
+    story.work(RESTORED, chunk=1)
+    story.check()

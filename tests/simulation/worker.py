@@ -69,7 +69,6 @@ class Worker:
         self._changelog = kafka.changelogs[epoch, partition]
         self._restore: Restore | None = Restore()
         self._read = 0
-        self.restore_until = self._changelog.end
         self._task: PartitionTask | None = None
         self._running: Coroutine[Any, Any, None] | None = None
         self._position = kafka.committed.get((epoch, partition), 0)
@@ -103,12 +102,11 @@ class Worker:
         return True
 
     def _read_changelog(self, restore: Restore, size: int) -> None:
-        """A restore reads piece by piece, while others write and the cleaner runs."""
-        if self._read < self.restore_until:
-            found = self._changelog.read(self._read, 2 * size)
+        """A restore reads piece by piece, while others write and the cleaner runs, to the end as it is when reached."""
+        if found := self._changelog.read(self._read, 2 * size):
             restore.take((record.key, record.value) for record in found if record.key is not None)
-            self._read = found[-1].offset + 1 if found else self.restore_until
-        if self._read < self.restore_until:
+            self._read = found[-1].offset + 1
+        if self._read < self._changelog.end and found:
             return
         state = restore.finish(self.epoch, self.partition, self.owner, self.windows)
         self.kafka.restored_ahead += bool(state.ahead)

@@ -199,9 +199,6 @@ class World:
         if worker is None:
             return
         worker.ours = False
-        if worker.restoring:  # it knows nothing yet; when it wakes up it asks the group first
-            worker.stop()
-            return
         self.frozen.append(worker)
         self.seen["freezes"] += 1
         self.tell(f"{named(worker)}: frozen, {len(worker.buffer)} sends under way; the group gives its partition away")
