@@ -12,7 +12,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
   --no-annotate --custom-compile-command "make lock" pyproject.toml
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-kafka lint format docs picture bench faults simulate lock clean
+.PHONY: help demo test test-kafka lint format docs picture bench faults simulate mutations lock clean
 
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ faults: .venv/.installed ## the fault suite: processes killed, messages mangled;
 
 simulate: .venv/.installed ## random histories of fold, flush, restore and sinks against an oracle: HISTORIES=100000
 	@$(BIN)/python -m tests.simulation --histories $(HISTORIES) $(ARGS)
+
+mutations: .venv/.installed ## each rule taken away from a copy of the source, and what sees it
+	@$(BIN)/python -m tests.faults.mutations $(ARGS)
 
 lock: .venv/.installed ## both lock files anew from pyproject.toml: for every platform, with hashes
 	@$(COMPILE) --group dev -o requirements.lock $(ARGS)

@@ -23,6 +23,7 @@ def main(
     histories: Annotated[int, typer.Option(min=1, help="How many to run.")] = 100_000,
     seed: Annotated[int, typer.Option(help="The first seed; the next ones follow.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
+    first: Annotated[bool, typer.Option("--first", help="End at the first failure, without shrinking it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")] = False,
 ) -> None:
     """Run histories; the exit status is 1 where one of them ends in a difference."""
@@ -39,13 +40,13 @@ def main(
     with Progress(*columns, console=shown, disable=as_json or not shown.is_terminal) as progress:
         task = progress.add_task("", total=histories, failed=0)
         batch: Batch
-        for batch in run_all(histories, seed, jobs):
+        for batch in run_all(histories, seed, jobs, shrink=not first):
             done += batch.histories
             seen += batch.seen
             failed += batch.failed
             failures += [batch.failure] if batch.failure else []
             progress.update(task, completed=done, failed=len(failed))
-            if len(failed) >= MOST_FAILED:
+            if len(failed) >= (1 if first else MOST_FAILED):
                 break
     failures.sort(key=lambda failure: len(failure.events))
     seconds = time.monotonic() - begun

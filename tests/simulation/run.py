@@ -5,14 +5,12 @@ from __future__ import annotations
 import multiprocessing
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from tests.simulation.failures import Failure, look
 from tests.simulation.histories import history
 from tests.simulation.world import play
-
-# Failures that are shrunk in one batch; a defect fails many histories alike.
-SHRUNK = 1
 
 
 class Batch(NamedTuple):
@@ -24,25 +22,28 @@ class Batch(NamedTuple):
     seen: Counter[str]
 
 
-def run(seeds: range) -> Batch:
-    """Run the histories of some seeds."""
+def run(seeds: range, *, shrink: bool = True) -> Batch:
+    """Run the histories of some seeds; without `shrink` only to the first that fails."""
     failed: list[int] = []
     failure: Failure | None = None
     seen: Counter[str] = Counter()
-    for seed in seeds:
+    for done, seed in enumerate(seeds, 1):
         try:
             seen.update(play(history(seed)).seen)
         except Exception:  # noqa: BLE001  # `look` tells it
             failed.append(seed)
+            if not shrink:
+                return Batch(done, failed, None, seen)
             failure = failure or look(seed)
     return Batch(len(seeds), failed, failure, seen)
 
 
-def run_all(histories: int, first: int, jobs: int, size: int = 100) -> Iterator[Batch]:
+def run_all(histories: int, first: int, jobs: int, *, shrink: bool = True, size: int = 100) -> Iterator[Batch]:
     """Run so many histories from a seed on, in batches, on so many cores."""
     batches = [range(at, min(at + size, first + histories)) for at in range(first, first + histories, size)]
+    one = partial(run, shrink=shrink)
     if jobs == 1:
-        yield from map(run, batches)
+        yield from map(one, batches)
         return
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap_unordered(run, batches)
+        yield from pool.imap_unordered(one, batches)

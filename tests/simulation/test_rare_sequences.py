@@ -62,10 +62,10 @@ def story():
         yield Story(Widths(5, 10))
 
 
-@pytest.mark.parametrize("landed", [NONE, ALL, 0b01, 0b10], ids=["nothing", "all", "its window", "its rows"])
-@pytest.mark.parametrize("operations", range(1, DONE + 1))
+@pytest.mark.parametrize("landed", ["none", "first", "last", "all but the first", "all but the last", "all"])
+@pytest.mark.parametrize("operations", range(1, DONE + 4))
 def test_a_worker_dies_between_any_two_operations_and_any_of_its_sends_land(story, operations, landed):
-    """offset   0   1   2 (late)   3 (refused)"""
+    """offset   0   1   2 (late)   3 (refused) | killed | 4, in the window of 0 and 1"""
     story.sale("t1", 40)
     story.sale("t2", 41)
     story.restore()
@@ -73,9 +73,19 @@ def test_a_worker_dies_between_any_two_operations_and_any_of_its_sends_land(stor
     story.sale("late", 1)
     story.publish(0, Receipt("12", "t", 1, (), fault="json"))
     story.work(operations)
-    story.owner_is_killed(landed)
+    last = 1 << max(0, len(story.owners[1, 0].buffer) - 1)
+    which = {
+        "none": NONE,
+        "first": 1,
+        "last": last,
+        "all but the first": ALL - 1,
+        "all but the last": last - 1,
+        "all": ALL,
+    }
+    story.owner_is_killed(which[landed])
     story.restore()
     story.work(2 * DONE, chunk=1)
+    story.sale("t3", 42)
     story.ends_exact()
 
 
@@ -150,6 +160,7 @@ def test_no_key_of_an_open_window_is_deleted_whoever_wrote_it(story):
     story.frozen_goes_on(2)  # A's PartitionRecord
     story.frozen_dies()
     story.owner_is_killed()
+    story.sale("t4", 4)
     story.ends_exact()
 
 
@@ -191,6 +202,7 @@ def test_a_commit_ahead_of_the_state_skips_nothing(story):
         story.work(DONE + RESTORED)
         story.owner_commits()
     story.lose_tail(3)
+    story.sale("t4", 4)
     story.ends_exact()
 
 
@@ -252,11 +264,12 @@ def test_a_retired_epochs_frozen_worker_changes_nothing_in_the_new_one(story):
 
 
 @pytest.mark.parametrize("tables", [0, 1, 2, 3])
-def test_a_sink_dies_between_insert_and_commit_and_repeats_harmlessly(story, tables):
+@pytest.mark.parametrize("operations", range(1, 5))
+def test_a_sink_dies_between_insert_and_commit_and_repeats_harmlessly(story, operations, tables):
     story.sale("t1", 0)
     story.restore()
     story.work(DONE)
-    story.sink(0, 1)
+    story.sink(0, operations)
     story.crash_sink(0, tables)
     story.sale("t2", 1)
     story.ends_exact()

@@ -103,7 +103,7 @@ class Worker:
 
     def _read_changelog(self, restore: Restore, size: int) -> None:
         """A restore reads piece by piece, while others write and the cleaner runs, to the end as it is when reached."""
-        if found := self._changelog.read(self._read, 2 * size):
+        if found := self._changelog.read(self._read, 4 * size):
             restore.take((record.key, record.value) for record in found if record.key is not None)
             self._read = found[-1].offset + 1
         if self._read < self._changelog.end and found:

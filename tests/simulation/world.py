@@ -6,7 +6,6 @@ Numbers in events are taken modulo what there is.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,18 +13,20 @@ from schemas import topics
 from schemas.epoch import Epoch
 from schemas.epoch import encode as encode_epoch
 from sinks import epochs, late, ledger, rejected, sales
-from streams.windows import Windows
-from tests.simulation.clickhouse import MemoryClickHouse
 from tests.simulation.comparison import differences, expected_of
+from tests.simulation.delivery import Delivery
 from tests.simulation.oracle import Expected, Widths
-from tests.simulation.phrases import landing, named, shown, state_of
-from tests.simulation.receipts import MAX_SKEW, MINUTE, Receipt, record
-from tests.simulation.sink import Member, Sink, without_threads
-from tests.simulation.worker import Topics, Worker
+from tests.simulation.phrases import named, shown
+from tests.simulation.receipts import MAX_SKEW, Line, Receipt, record
+from tests.simulation.sink import Sink, without_threads
+from tests.simulation.stage import PARTITIONS
+from tests.simulation.workers import Workers
 
-PARTITIONS = 2
 # More steps than any history needs: a worker that seeks for ever does not hang the run.
 ENDLESS = 5_000
+# After so many of the newest receipts of a partition another one is sold at the end, at the same minute.
+LAST = 6
+SKUS = ("a", "b", "c")
 
 Event = tuple[Any, ...]
 
@@ -41,41 +42,21 @@ class History(NamedTuple):
     events: Sequence[Event]
 
 
-class World:
-    """`seen` counts what happened, for the summary of a run; `told` gets a sentence an event where it is a list."""
+class World(Workers, Delivery):
+    """A history's world: its first epoch is live from the beginning."""
 
     def __init__(self, widths: Widths, told: list[str] | None = None) -> None:
-        self.kafka = Topics(PARTITIONS)
-        self.clickhouse = MemoryClickHouse()
-        self.widths: dict[int, Widths] = {}
-        self.states: dict[int, str] = {}
-        self.meant: list[list[tuple[int, Receipt]]] = [[] for _ in range(PARTITIONS)]
-        self.owners: dict[tuple[int, int], Worker] = {}
-        self.process: dict[tuple[int, int], int] = {}
-        self.frozen: list[Worker] = []
-        self.frozen_sinks: list[Member] = []
-        self.seen: Counter[str] = Counter()
-        self.told = told
+        super().__init__(told)
         outputs = self.kafka.outputs
-        self.sinks = [
-            Sink(
-                "clickhouse",
-                [*outputs["windows"], *outputs["late"], *outputs["rejected"], self.kafka.epochs],
-                {
-                    topics.WINDOWS: sales.prepare,
-                    topics.LATE: late.prepare,
-                    topics.REJECTED: rejected.prepare,
-                    topics.EPOCHS: epochs.prepare,
-                },
-                self.clickhouse,
-            )
-        ]
-        self._drawn = 0
+        prepare = {
+            topics.WINDOWS: sales.prepare,
+            topics.LATE: late.prepare,
+            topics.REJECTED: rejected.prepare,
+            topics.EPOCHS: epochs.prepare,
+        }
+        logs = [*outputs["windows"], *outputs["late"], *outputs["rejected"], self.kafka.epochs]
+        self.sinks.append(Sink("clickhouse", logs, prepare, self.clickhouse))
         self._begin_epoch(widths, "live")
-
-    def tell(self, text: str) -> None:
-        if self.told is not None:
-            self.told.append(text)
 
     # Epochs.
 
@@ -90,14 +71,6 @@ class World:
         self.states[epoch] = state
         window, grace = self.widths[epoch]
         self.kafka.epochs.append(str(epoch).encode(), encode_epoch(Epoch(epoch, state, window * 60, grace * 60)))
-
-    def _computed(self) -> list[int]:
-        """The epochs that workers compute."""
-        return [epoch for epoch, state in self.states.items() if state in {"live", "building"}]
-
-    def _place(self, epoch: int, partition: int) -> tuple[int, int]:
-        computed = self._computed()
-        return computed[epoch % len(computed)], partition % PARTITIONS
 
     def rebuild(self, window: int, grace: int) -> None:
         if "building" not in self.states.values() and len(self.states) < 3:
@@ -135,187 +108,14 @@ class World:
         self.seen["receipts"] += 1
         self.tell(f"partition {partition}, offset {offset}: {shown(receipt)}")
 
-    # Workers.
-
-    def _assign(self, epoch: int, partition: int, process: int) -> Worker:
-        place = (epoch, partition)
-        before = self.owners.pop(place, None)
-        if before is not None:
-            before.stop()
-            if before.buffer:  # the process lives on, and its producer has not given up
-                self.frozen.append(before)
-        self._drawn += 1
-        width, grace = self.widths[epoch]
-        worker = Worker(self.kafka, epoch, partition, f"o{self._drawn}", Windows(width * MINUTE, grace * MINUTE))
-        self.owners[place] = worker
-        self.process[place] = process
-        self.seen["assignments"] += 1
-        return worker
-
-    def step(self, epoch: int, partition: int, operations: int, size: int) -> None:
-        """The owner does so many operations; where there is none the group gives the partition to someone."""
-        place = self._place(epoch, partition)
-        worker = self.owners.get(place)
-        if worker is None:
-            worker = self._assign(*place, (self.process.get(place, 0) + 1) % 3)
-        done = 0
-        while done < operations and worker.step(size):
-            done += 1
-        self.tell(f"{named(worker)}: {done} operations, chunks of {size}; {state_of(worker)}")
-
-    def land(self, epoch: int, partition: int, many: int) -> None:
-        worker = self.owners.get(self._place(epoch, partition))
-        if worker is not None and worker.buffer:
-            self.tell(f"{named(worker)}: {min(many, len(worker.buffer))} of {len(worker.buffer)} sends land")
-            worker.land(many)
-
-    def commit(self, epoch: int, partition: int, answered: bool) -> None:
-        worker = self.owners.get(self._place(epoch, partition))
-        if worker is not None and worker.acked is not None:
-            worker.commit(answered=answered)
-            self.seen["commits"] += 1
-            self.tell(f"{named(worker)}: commits {worker.acked}" + ("" if answered else ", and never hears of it"))
-
-    def crash(self, process: int, landed: int) -> None:
-        """SIGKILL a worker process with all of its partitions."""
-        for place, worker in list(self.owners.items()):
-            if self.process[place] == process % 3:
-                self.tell(f"{named(worker)}: killed, {landing(worker, landed)}")
-                self.seen["crashes"] += 1
-                self.seen["crashes with sends under way"] += bool(worker.buffer)
-                del self.owners[place]
-                worker.die(landed)
-
-    def rebalance(self, shift: int) -> None:
-        self.tell("rebalance: every partition is revoked and assigned anew")
-        self.seen["rebalances"] += 1
-        for epoch in self._computed():
-            for partition in range(PARTITIONS):
-                self._assign(epoch, partition, (partition + epoch + shift) % 3)
-
-    def freeze(self, epoch: int, partition: int) -> None:
-        place = self._place(epoch, partition)
-        worker = self.owners.pop(place, None)
-        if worker is None:
-            return
-        worker.ours = False
-        self.frozen.append(worker)
-        self.seen["freezes"] += 1
-        self.tell(f"{named(worker)}: frozen, {len(worker.buffer)} sends under way; the group gives its partition away")
-
-    def wake(self, which: int, operations: int) -> None:
-        """A frozen worker goes on for a while, without knowing that it is no longer the owner."""
-        if not self.frozen:
-            return
-        worker = self.frozen[which % len(self.frozen)]
-        before = len(worker.buffer)
-        if worker.stopped:
-            worker.land(operations)
-        else:
-            for _ in range(operations):
-                if not worker.step(4):
-                    break
-        if before > len(worker.buffer):
-            self.seen["sends of frozen workers landed"] += before - len(worker.buffer)
-        self.tell(f"{named(worker)}, no longer the owner: goes on for {operations} operations; {state_of(worker)}")
-
-    def die(self, which: int, landed: int) -> None:
-        if self.frozen:
-            worker = self.frozen.pop(which % len(self.frozen))
-            self.tell(f"{named(worker)}, no longer the owner: dies, {landing(worker, landed)}")
-            worker.die(landed)
-
-    # Kafka.
-
-    def compact(self, epoch: int, partition: int, permille: int, tombstones: bool) -> None:
-        place = self._place(epoch, partition)
-        changelog = self.kafka.changelogs[place]
-        before, had = changelog.end * permille // 1000, len(changelog.records)
-        changelog.compact(before, tombstones=tombstones)
-        self.seen["compactions"] += 1
-        self.tell(f"changelog {place}: compacted below {before}, {had - len(changelog.records)} records gone")
-
-    def forget_commits(self, epoch: int, partition: int) -> None:
-        place = self._place(epoch, partition)
-        self.kafka.committed.pop(place, None)
-        self.tell(f"commits of {place} are gone")
-
-    def _all_down(self, landed: int) -> None:
-        """Every process of every worker is stopped, the frozen ones too."""
-        for worker in (*self.owners.values(), *self.frozen):
-            worker.die(landed)
-        self.owners.clear()
-        self.frozen.clear()
-
-    def replay(self, with_state: bool, with_commits: bool, landed: int) -> None:
-        """All is stopped; the log is read again from its beginning, or from what state and commits say."""
-        self._all_down(landed)
-        if not with_state:
-            for changelog in self.kafka.changelogs.values():
-                changelog.clear()
-        if not with_commits:
-            self.kafka.committed.clear()
-        self.seen["replays with state" if with_state else "replays without state"] += 1
-        self.tell(f"all workers stopped, started again with state: {with_state}, with commits: {with_commits}")
-
-    def lose_tail(self, many: int) -> None:
-        """The broker loses the ends of the changelogs, and everything is started again.
-
-        Only what no cleaner has run over: it would have taken the record that an older one superseded.
-        """
-        self._all_down(0)
-        for changelog in self.kafka.changelogs.values():
-            if len(changelog.records) == changelog.end:
-                changelog.cut(min(many, len(changelog.records)))
-        self.seen["changelogs cut"] += 1
-        self.tell(f"all workers stopped; the changelogs lost their last {many} records")
-
-    # Sinks and ClickHouse.
-
-    def sink(self, which: int, operations: int) -> None:
-        sink = self.sinks[which % len(self.sinks)]
-        done = 0
-        while done < operations and sink.member.step():
-            done += 1
-        self.tell(f"{sink.name} sink: {done} operations")
-
-    def crash_sink(self, which: int, tables: int) -> None:
-        sink = self.sinks[which % len(self.sinks)]
-        sink.crash(tables)
-        self.seen["sinks killed"] += 1
-        self.tell(f"{sink.name} sink: killed, {tables} tables of its batch written")
-
-    def freeze_sink(self, which: int) -> None:
-        sink = self.sinks[which % len(self.sinks)]
-        self.frozen_sinks.append(sink.freeze())
-        self.tell(f"{sink.name} sink: frozen, another takes over")
-
-    def wake_sink(self, which: int, operations: int) -> None:
-        if self.frozen_sinks:
-            member = self.frozen_sinks[which % len(self.frozen_sinks)]
-            for _ in range(operations):
-                member.step()
-            self.tell(f"a frozen sink goes on for {operations} operations")
-
-    def lose_clickhouse(self, tables: int) -> None:
-        """The next batch is written into so many tables, and no answer comes: the sink tries again."""
-        self.clickhouse.away = tables
-        self.seen["ClickHouse away"] += 1
-        self.tell(f"ClickHouse goes away in the next batch, after {tables} tables")
-
-    def merge(self, which: int, at: int) -> None:
-        tables = list(self.clickhouse.tables.values())
-        tables[which % len(tables)].merge(at)
-        self.tell(f"{tables[which % len(tables)].name}: a merge")
-
     # The end.
 
     def drain(self) -> None:
         """Whoever owns a partition reads to its end, and the sinks write all of it."""
-        for epoch in self._computed():
+        for epoch in self.computed():
             for partition in range(PARTITIONS):
                 place = (epoch, partition)
-                worker = self.owners.get(place) or self._assign(*place, self.process.get(place, 0))
+                worker = self.owners.get(place) or self.assign(*place, self.process.get(place, 0))
                 for _ in range(ENDLESS):
                     if not worker.step(8):
                         break
@@ -327,7 +127,10 @@ class World:
                 pass
 
     def settle(self) -> None:
-        """Frozen workers and sinks go on to their ends, then every partition is restored anew."""
+        """Frozen workers and sinks go on to their ends, then every partition is restored anew, and sells once more.
+
+        What a restore lacks shows in the rows of the windows that it lacks it of.
+        """
         for worker in self.frozen:
             if worker.stopped:
                 worker.land(len(worker.buffer))
@@ -338,6 +141,10 @@ class World:
             while member.step():
                 pass
         self.rebalance(0)
+        for partition, log in enumerate(self.meant):
+            sold = sorted({(receipt.store, receipt.minute) for _, receipt in log[-LAST:] if not receipt.fault})
+            for number, (store, minute) in enumerate(sold):
+                self.publish(partition, Receipt(store, f"last{number}", minute, tuple(map(Line, SKUS, "111", "111"))))
 
     def check(self) -> None:
         """Drain, then compare every epoch's rows with the oracle's; raises Difference."""
@@ -346,7 +153,7 @@ class World:
         found = []
         if self.clickhouse.live_epochs() != live:
             found.append(f"live epochs: {self.clickhouse.live_epochs()}, not {live}")
-        for epoch in self._computed():
+        for epoch in self.computed():
             expected = expected_of(self.meant, self.widths[epoch])
             self._note(expected)
             told = differences(self.clickhouse, epoch, expected, only_epoch=len(self.states) == 1)

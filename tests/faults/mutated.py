@@ -1,0 +1,224 @@
+"""The rules of the fold, the flush, the restore and the sinks, each taken away by an edit of the source.
+
+An edit replaces text that must stand in its file exactly once. What must see a mutation is the simulation, within so
+many histories, and scripted tests; a rule that no sequence of events needs any more says so in its `note`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Edit(NamedTuple):
+    """Replace a text of a file."""
+
+    path: str
+    old: str
+    new: str
+
+
+class Mutation(NamedTuple):
+    """A rule taken away; `simulation` says whether histories must see it, `scripted` which tests must."""
+
+    name: str
+    edits: tuple[Edit, ...]
+    simulation: bool = True
+    scripted: tuple[str, ...] = ()
+    note: str = ""
+
+
+RARE = "tests/simulation/test_rare_sequences.py::test_"
+FOLD, FLUSH, RESTORE = "streams/fold.py", "streams/flush.py", "streams/restore.py"
+SALES, LEDGER = "schemas/clickhouse/0001_sales.sql", "schemas/clickhouse/0002_ledger.sql"
+
+OFFSET_GUARD = Edit(FOLD, "        if record.offset <= already:\n", "        if False:\n")
+ID_GUARD = Edit(FOLD, "    elif identity in store.seen:\n", "    elif False:\n")
+WINDOWS_SENT = '    yield Send(1, "state", _window_records(state, fold))\n'
+ROWS_SENT = '    yield Send(1, "windows", _rows(state, fold))\n'
+RECORD = "    record = (partition_key(state.partition, state.owner), encode_partition(state), _NO_HEADERS)\n"
+RECORD_SENT = '    yield Send(3, "state", [record])\n'
+ACKNOWLEDGED = "    yield Acknowledged(3)\n"
+COMMIT = "    yield Commit(4, state.applied + 1)\n"
+TOMBSTONES = """    tombstones = _tombstones(state, accepted)
+    if tombstones:
+        yield Send(5, "state", tombstones)
+        yield Acknowledged(5)
+        state.closed = [closed for closed in state.closed if closed.at >= accepted]
+"""
+AT_ONCE = TOMBSTONES.replace("accepted)", "state.applied + 1)").replace(">= accepted", "> state.applied")
+OTHERS_KEYS = """    tombstones = _tombstones(state, accepted) + [
+        (window_key(state.partition, window.store_id, window.start, owner), None, _NO_HEADERS)
+        for window in fold.touched if accepted for owner in sorted(window.owners - {state.owner})
+    ]
+"""
+OWNED = "PartitionState(epoch, partition, owner, windows)"
+LATE_RULE = "    elif not state.windows.is_open(start, store.watermark):\n"
+NEWEST_OF_ALL = "max((one.watermark for one in state.stores.values() if one.watermark is not None), default=None)"
+SALES_KEY = "ORDER BY (store_id, sku, currency, window_start, business_date, partition, epoch)"
+VERSIONED = "ReplacingMergeTree(version)\nPARTITION BY toYYYYMM(window_start)\n"
+STORES_KEY = "ORDER BY (store_id, window_start, partition, epoch)"
+LATE_KEY = "ORDER BY (epoch, partition, offset, position)"
+
+MUTATIONS = (
+    Mutation(
+        "both guards removed",
+        (OFFSET_GUARD, ID_GUARD),
+        scripted=(RARE + "a_worker_dies_between_any_two_operations_and_any_of_its_sends_land",),
+    ),
+    Mutation("id guard removed", (ID_GUARD,)),
+    Mutation("offset guard removed", (OFFSET_GUARD,)),
+    Mutation(
+        "id kept without its offset",
+        (Edit(RESTORE, "                if offset <= state.applied:\n", "                if True:\n"),),
+        scripted=(RARE + "a_worker_dies_between_any_two_operations_and_any_of_its_sends_land",),
+    ),
+    Mutation(
+        "start at the commit and trust it",
+        (
+            Edit("streams/agents.py", "        if chunk.first <= wanted:\n", "        if True:\n"),
+            Edit("streams/transport.py", "min(committed, self.starts.get(tp, committed))", "committed"),
+        ),
+        scripted=(RARE + "a_commit_ahead_of_the_state_skips_nothing",),
+    ),
+    Mutation(
+        "flush 1: StoreWindow records after the PartitionRecord",
+        (Edit(FLUSH, WINDOWS_SENT, ""), Edit(FLUSH, COMMIT, WINDOWS_SENT + "    yield Acknowledged(1)\n" + COMMIT)),
+        scripted=(RARE + "a_worker_dies_between_any_two_operations_and_any_of_its_sends_land",),
+    ),
+    Mutation(
+        "flush 1: PartitionRecord before the outputs",
+        (
+            Edit(FLUSH, RECORD + RECORD_SENT + ACKNOWLEDGED, ""),
+            Edit(FLUSH, WINDOWS_SENT, RECORD + RECORD_SENT + ACKNOWLEDGED + WINDOWS_SENT),
+        ),
+        scripted=(RARE + "a_worker_dies_between_any_two_operations_and_any_of_its_sends_land",),
+    ),
+    Mutation(
+        "flush 2: nothing is acknowledged before the PartitionRecord",
+        (Edit(FLUSH, "    yield Acknowledged(2)\n", ""),),
+        scripted=(RARE + "a_worker_dies_between_any_two_operations_and_any_of_its_sends_land",),
+    ),
+    Mutation(
+        "flush 3: the commit before the PartitionRecord",
+        (Edit(FLUSH, COMMIT, ""), Edit(FLUSH, RECORD, COMMIT + RECORD)),
+        simulation=False,
+        scripted=("tests/unit/streams/test_flush.py",),
+        note="a commit never decides what is skipped: no rows differ",
+    ),
+    Mutation(
+        "flush 3: the PartitionRecord is not acknowledged",
+        (Edit(FLUSH, ACKNOWLEDGED, ""),),
+        simulation=False,
+        scripted=("tests/unit/streams/test_flush.py",),
+        note="as above",
+    ),
+    Mutation(
+        "flush 4: nothing is committed",
+        (Edit(FLUSH, COMMIT, ""),),
+        simulation=False,
+        scripted=("tests/unit/streams/test_flush.py",),
+        note="no rows differ: lag figures and tombstones stand still",
+    ),
+    Mutation(
+        "flush 5: tombstones before the PartitionRecord",
+        (Edit(FLUSH, TOMBSTONES, ""), Edit(FLUSH, RECORD, AT_ONCE + RECORD)),
+        scripted=(RARE + "tombstones_come_after_the_partition_record_whose_watermark_closed_the_window",),
+    ),
+    Mutation(
+        "flush 5: tombstones without an accepted commit",
+        (Edit(FLUSH, TOMBSTONES, AT_ONCE),),
+        simulation=False,
+        scripted=("tests/unit/streams/test_flush.py",),
+        note="a second line: a restore that reads to the end of now needs it no more",
+    ),
+    Mutation(
+        "flush 5: tombstones for superseded keys of open windows",
+        (Edit(FLUSH, TOMBSTONES.splitlines(keepends=True)[0], OTHERS_KEYS),),
+        simulation=False,
+        scripted=(RARE + "no_key_of_an_open_window_is_deleted_whoever_wrote_it",),
+    ),
+    Mutation(
+        "restore: the last StoreWindow instead of the largest",
+        (
+            Edit(RESTORE, "        if record.applied > window.applied:\n", "        if True:\n"),
+            Edit(RESTORE, ".setdefault((store_id, start), {})[owner] = value", "[store_id, start] = {owner: value}"),
+        ),
+        scripted=(RARE + "a_frozen_workers_older_window_lands_after_its_successors",),
+    ),
+    Mutation(
+        "restore: the last PartitionRecord instead of the largest",
+        (Edit(RESTORE, "if self._partition is None or record.applied >= self._partition.applied:", "if True:"),),
+        simulation=False,
+        scripted=(RARE + "a_frozen_workers_older_partition_record_lands_after_its_successors",),
+    ),
+    Mutation(
+        "restore: windows that the watermark has closed are taken up",
+        (
+            Edit(
+                RESTORE,
+                "            if store is not None and not windows.is_open(start, store.watermark):\n",
+                "            if False:\n",
+            ),
+        ),
+    ),
+    Mutation(
+        "restore: not beyond where the changelog ended at first",
+        (Edit("streams/tables.py", " if active_tps else {}\n", " if False else {}\n"),),
+        simulation=False,
+        scripted=("tests/unit/streams/test_tables.py",),
+        note="Faust's recovery; the simulation has a restore of its own around streams.restore",
+    ),
+    Mutation(
+        "owner constant",
+        (Edit(RESTORE, OWNED, OWNED.replace("owner,", '"",')),),
+        scripted=(RARE + "a_frozen_workers_older_window_lands_after_its_successors",),
+    ),
+    Mutation(
+        "a window is open by its presence",
+        (Edit(FOLD, LATE_RULE, LATE_RULE.replace("not state", "start in store.windows and not state")),),
+        scripted=(RARE + "a_straggler_of_a_closed_and_removed_window_is_late",),
+    ),
+    Mutation(
+        "watermark by the wall clock",
+        (
+            Edit(
+                "streams/state.py",
+                "        self.watermark = occurred_at\n",
+                '        self.watermark = __import__("time").time_ns() // 1000\n',
+            ),
+        ),
+    ),
+    Mutation(
+        "watermark per partition",
+        (Edit(FOLD, LATE_RULE, LATE_RULE.replace("store.watermark", NEWEST_OF_ALL)),),
+        scripted=(RARE + "a_clock_that_is_wrong_harms_its_own_store_only",),
+    ),
+    Mutation(
+        "rows without a version",
+        (Edit(SALES, VERSIONED + SALES_KEY, VERSIONED.replace("(version)", "") + SALES_KEY),),
+        scripted=(RARE + "a_frozen_workers_older_rows_written_last_change_nothing",),
+    ),
+    Mutation(
+        "partition left out of the rows' key",
+        (Edit(SALES, SALES_KEY, SALES_KEY.replace(" partition,", "")),),
+        scripted=(RARE + "a_store_in_two_partitions_is_counted_twice_over",),
+    ),
+    Mutation(
+        "epoch left out of the rows' key",
+        (Edit(SALES, SALES_KEY, SALES_KEY.replace(", epoch", "")),),
+        scripted=(RARE + "a_rebuilt_epoch_takes_the_live_ones_place_and_its_rows_are_its_own",),
+    ),
+    Mutation(
+        "partition left out of the key of receipts by window",
+        (Edit(SALES, STORES_KEY, STORES_KEY.replace(" partition,", "")),),
+    ),
+    Mutation("epoch left out of the key of late lines", (Edit(LEDGER, LATE_KEY, LATE_KEY.replace("epoch, ", "")),)),
+    Mutation(
+        "the sink commits before it inserts",
+        (
+            Edit("sinks/loop.py", "/ 1000))\n        await self._commit(offsets)\n", "/ 1000))\n"),
+            Edit("sinks/loop.py", "        newest = 0\n", "        await self._commit(offsets)\n        newest = 0\n"),
+        ),
+        scripted=(RARE + "a_sink_dies_between_insert_and_commit_and_repeats_harmlessly",),
+    ),
+)  # fmt: skip
