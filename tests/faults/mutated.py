@@ -212,6 +212,15 @@ MUTATIONS = (
         "partition left out of the key of receipts by window",
         (Edit(SALES, STORES_KEY, STORES_KEY.replace(" partition,", "")),),
     ),
+    Mutation(
+        "epoch left out of the key of dead letters",
+        (Edit("schemas/clickhouse/0003_epochs.sql", "partition, offset, epoch)", "partition, offset)"),),
+    ),
+    Mutation(
+        "a rebuilt epoch is live beside the one whose place it takes",
+        (Edit("tillstream/rebuilding/plan.py", "tuple(sorted({before, *replaced} - {built.epoch}))", "()"),),
+        scripted=(RARE + "a_rebuilt_epoch_takes_the_live_ones_place_and_its_rows_are_its_own",),
+    ),
     Mutation("epoch left out of the key of late lines", (Edit(LEDGER, LATE_KEY, LATE_KEY.replace("epoch, ", "")),)),
     Mutation(
         "the sink commits before it inserts",

@@ -27,6 +27,7 @@ _TABLE = re.compile(
     r"(?:\((?P<version>\w+)\))?.*?ORDER BY \(?(?P<key>[\w, ]+)\)?;",
     re.DOTALL,
 )
+_KEY = re.compile(r"ALTER TABLE (?P<name>\w+)\b[^;]*?MODIFY ORDER BY \((?P<key>[\w, ]+)\)")
 # What of a wide table the views' rules look at.
 _KEPT = {"receipts": {"store_id", "transaction_id", "epoch", "partition", "offset", "reversal", "amount"}}
 # What these hold of a message depends on where its copy stands, so that two copies need not be equal.
@@ -46,8 +47,9 @@ def declared() -> dict[str, Shape]:
     """Every ReplacingMergeTree of schemas/clickhouse."""
     folder = Path(schemas.__file__).parent / "clickhouse"
     text = "\n".join(path.read_text() for path in sorted(folder.glob("*.sql")))
+    keys = {found["name"]: found["key"] for pattern in (_TABLE, _KEY) for found in pattern.finditer(text)}
     return {
-        found["name"]: Shape(tuple(name.strip() for name in found["key"].split(",")), found["version"])
+        found["name"]: Shape(tuple(name.strip() for name in keys[found["name"]].split(",")), found["version"])
         for found in _TABLE.finditer(text)
     }
 
@@ -153,20 +155,22 @@ class MemoryClickHouse:
         for rows in batch.rows[:tables]:
             self.tables[rows.table].insert(rows)
 
-    def remove(self, epoch: int) -> None:
-        """Delete an epoch's rows."""
-        for table in self.tables.values():
-            if table.name != "epochs":
-                table.parts = [
-                    {key: row for key, row in part.items() if row.values.get("epoch") != epoch} for part in table.parts
-                ]
+    def remove(self, epoch: int, tables: Iterable[str]) -> None:
+        """Delete an epoch's rows of some tables."""
+        for name in tables:
+            parts = self.tables[name].parts
+            for part in parts:
+                for key in [key for key, row in part.items() if row.values["epoch"] == epoch]:
+                    del part[key]
 
     def of(self, name: str, epoch: int) -> list[dict]:
         """Rows of one epoch, as FINAL shows them."""
         return [row for row in self.tables[name].final() if row["epoch"] == epoch]
 
     def live_epochs(self) -> list[int]:
-        return sorted(row["epoch"] for row in self.tables["epochs"].final() if row["state"] == "live")
+        live = [row for row in self.tables["epochs"].final() if row["state"] == "live"]
+        replaced = {number for row in live for number in row["replaces"]}
+        return sorted(row["epoch"] for row in live if row["epoch"] not in replaced)
 
     def late_counted(self, epoch: int) -> list[dict]:
         """Late lines whose receipt is the first of its id that the ledger knows, in its partition and epoch."""

@@ -23,7 +23,7 @@ EVEN = {
     "publish": 22, "step": 34, "land": 3, "commit": 10, "crash": 3, "rebalance": 1, "freeze": 1, "wake": 2, "die": 1,
     "compact": 2, "forget_commits": 0.5, "replay": 0.3, "lose_tail": 0.1, "sink": 4, "crash_sink": 1,
     "freeze_sink": 0.5, "wake_sink": 1, "lose_clickhouse": 0.5, "merge": 1, "rebuild": 0.3,
-    "switch": 0.3, "remove": 0.2, "check": 0.3,
+    "switch": 0.3, "retire": 0.2, "remove": 0.2, "check": 0.3,
 }  # fmt: skip
 # A duel is a worker that freezes in a flush, and what it and its successor do by turns.
 FROZEN = {"publish": 16, "step": 24, "commit": 10, "duel": 4, "wake": 3, "die": 2, "crash": 3, "compact": 2}
@@ -36,7 +36,7 @@ THEMES = (
     FROZEN | {"compact": 6},
     EVEN | {"sink": 12, "crash_sink": 7, "freeze_sink": 2, "wake_sink": 3, "merge": 4},
     EVEN | {"replay": 2, "lose_tail": 1, "forget_commits": 2, "check": 1, "sink": 2},
-    EVEN | {"rebuild": 5, "switch": 4, "remove": 2, "check": 1},
+    EVEN | {"rebuild": 5, "switch": 4, "retire": 1, "remove": 2, "check": 1},
 )
 EVENTS = (12, 42)
 MOST_RECEIPTS = 3
@@ -201,6 +201,7 @@ ARGUMENTS: dict[str, Callable[[_Draw], tuple]] = {
     "merge": lambda draw: (draw.bits(4), draw.bits(3)),
     "rebuild": lambda draw: draw.choice(WIDTHS),
     "switch": _nothing,
+    "retire": _nothing,
     "remove": _nothing,
     "check": _nothing,
 }

@@ -9,12 +9,13 @@ from tests.simulation.oracle import Widths
 from tests.simulation.receipts import Receipt
 from tests.simulation.sink import Member, Sink
 from tests.simulation.worker import Topics, Worker
+from tillstream.epochs import KnownEpoch, counting
 
 PARTITIONS = 2
 
 
 class Stage:
-    """What the events of a history act on. Workers and epochs' states are found by (epoch, partition), and by epoch.
+    """What the events of a history act on. Workers are found by (epoch, partition).
 
     `seen` counts what happened, for the summary of a run; `told` gets a sentence an event where it is a list.
     """
@@ -23,7 +24,7 @@ class Stage:
         self.kafka = Topics(PARTITIONS)
         self.clickhouse = MemoryClickHouse()
         self.widths: dict[int, Widths] = {}
-        self.states: dict[int, str] = {}
+        self.known: dict[int, KnownEpoch] = {}
         self.meant: list[list[tuple[int, Receipt]]] = [[] for _ in range(PARTITIONS)]
         self.owners: dict[tuple[int, int], Worker] = {}
         self.process: dict[tuple[int, int], int] = {}
@@ -38,9 +39,13 @@ class Stage:
         if self.told is not None:
             self.told.append(text)
 
+    def live(self) -> list[int]:
+        """The epochs that count."""
+        return sorted(entry.epoch.epoch for entry in counting(self.known))
+
     def computed(self) -> list[int]:
         """The epochs that workers compute."""
-        return [epoch for epoch, state in self.states.items() if state in {"live", "building"}]
+        return self.live() + [entry.epoch.epoch for entry in self.known.values() if entry.epoch.state == "building"]
 
     def place(self, epoch: int, partition: int) -> tuple[int, int]:
         computed = self.computed()

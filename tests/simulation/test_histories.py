@@ -13,8 +13,8 @@ HISTORIES, PARTS = 2_000, 4
 MUST_HAPPEN = {
     "receipts", "commits", "crashes with sends under way", "rebalances", "freezes", "sends of frozen workers landed",
     "compactions", "replays with state", "replays without state", "changelogs cut", "sinks killed", "ClickHouse away",
-    "rebuilds", "switches", "folded", "duplicate", "late", "rejected", "ignored", "late that count", "tombstones",
-    "restored ahead of its PartitionRecord",
+    "rebuilds", "switches", "epochs removed", "folded", "duplicate", "late", "rejected", "ignored", "late that count",
+    "tombstones", "restored ahead of its PartitionRecord",
 }  # fmt: skip
 
 
