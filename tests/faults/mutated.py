@@ -18,15 +18,24 @@ class Edit(NamedTuple):
 
 
 class Mutation(NamedTuple):
-    """A rule taken away; `simulation` says whether histories must see it, `scripted` which tests must."""
+    """A rule taken away; `simulation` says whether histories must see it, `scripted` which tests must.
+
+    `faults` are tests of whole processes that must see it too, where they are asked for.
+    """
 
     name: str
     edits: tuple[Edit, ...]
     simulation: bool = True
     scripted: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
     note: str = ""
 
 
+KILLED = "tests/faults/test_f01_workers_killed.py"
+SINKS_KILLED = "tests/faults/test_f02_sink_and_clickhouse.py"
+REBALANCED = "tests/faults/test_f04_rebalances.py"
+DISORDER = "tests/faults/test_f07_disorder.py"
+REBUILT = "tests/integration/test_rebuild.py"
 RARE = "tests/simulation/test_rare_sequences.py::test_"
 FOLD, FLUSH, RESTORE = "streams/fold.py", "streams/flush.py", "streams/restore.py"
 SALES, LEDGER = "schemas/clickhouse/0001_sales.sql", "schemas/clickhouse/0002_ledger.sql"
@@ -64,13 +73,15 @@ MUTATIONS = (
         "both guards removed",
         (OFFSET_GUARD, ID_GUARD),
         scripted=(RARE + "a_worker_dies_between_any_two_operations_and_any_of_its_sends_land",),
+        faults=(KILLED,),
     ),
-    Mutation("id guard removed", (ID_GUARD,)),
-    Mutation("offset guard removed", (OFFSET_GUARD,)),
+    Mutation("id guard removed", (ID_GUARD,), faults=(DISORDER,)),
+    Mutation("offset guard removed", (OFFSET_GUARD,), faults=(KILLED,)),
     Mutation(
         "id kept without its offset",
         (Edit(RESTORE, "                if offset <= state.applied:\n", "                if True:\n"),),
         scripted=(RARE + "a_worker_dies_between_any_two_operations_and_any_of_its_sends_land",),
+        faults=(KILLED,),
     ),
     Mutation(
         "start at the commit and trust it",
@@ -92,6 +103,7 @@ MUTATIONS = (
             Edit(FLUSH, WINDOWS_SENT, RECORD + RECORD_SENT + ACKNOWLEDGED + WINDOWS_SENT),
         ),
         scripted=(RARE + "a_worker_dies_between_any_two_operations_and_any_of_its_sends_land",),
+        faults=(KILLED,),
     ),
     Mutation(
         "flush 2: nothing is acknowledged before the PartitionRecord",
@@ -192,6 +204,7 @@ MUTATIONS = (
         "watermark per partition",
         (Edit(FOLD, LATE_RULE, LATE_RULE.replace("store.watermark", NEWEST_OF_ALL)),),
         scripted=(RARE + "a_clock_that_is_wrong_harms_its_own_store_only",),
+        faults=(DISORDER,),
     ),
     Mutation(
         "rows without a version",
@@ -202,11 +215,13 @@ MUTATIONS = (
         "partition left out of the rows' key",
         (Edit(SALES, SALES_KEY, SALES_KEY.replace(" partition,", "")),),
         scripted=(RARE + "a_store_in_two_partitions_is_counted_twice_over",),
+        faults=(REBALANCED,),
     ),
     Mutation(
         "epoch left out of the rows' key",
         (Edit(SALES, SALES_KEY, SALES_KEY.replace(", epoch", "")),),
         scripted=(RARE + "a_rebuilt_epoch_takes_the_live_ones_place_and_its_rows_are_its_own",),
+        faults=(REBUILT,),
     ),
     Mutation(
         "partition left out of the key of receipts by window",
@@ -229,5 +244,6 @@ MUTATIONS = (
             Edit("sinks/loop.py", "        newest = 0\n", "        await self._commit(offsets)\n        newest = 0\n"),
         ),
         scripted=(RARE + "a_sink_dies_between_insert_and_commit_and_repeats_harmlessly",),
+        faults=(SINKS_KILLED,),
     ),
 )  # fmt: skip

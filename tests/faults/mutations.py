@@ -95,10 +95,11 @@ def fails(root: Path, test: str) -> bool:
     return done.returncode == 1
 
 
-def prove(mutation: Mutation, histories: int, *, thorough: bool) -> Seen:
+def prove(mutation: Mutation, histories: int, *, thorough: bool, faults: bool = False) -> Seen:
     """Run what must see a mutation.
 
     `thorough`: histories even where scripted tests see it, or where histories need not; else only what is quick.
+    `faults`: the tests of whole processes too.
     """
     begun = time.monotonic()
     history, run, wrong = None, 0, []
@@ -107,15 +108,16 @@ def prove(mutation: Mutation, histories: int, *, thorough: bool) -> Seen:
             history, run = simulate(root, histories)
             if mutation.simulation and history is None:
                 wrong.append(f"{run:,} histories")
-        failed = [test for test in mutation.scripted if fails(root, test)]
-        wrong += [test for test in mutation.scripted if test not in failed]
+        tests = (*mutation.scripted, *(mutation.faults if faults else ()))
+        failed = [test for test in tests if fails(root, test)]
+        wrong += [test for test in tests if test not in failed]
     return Seen(mutation, history, run, failed, wrong, time.monotonic() - begun)
 
 
-def passes_unmutated(mutations: Sequence[Mutation], histories: int) -> list[str]:
+def passes_unmutated(mutations: Sequence[Mutation], histories: int, *, faults: bool = False) -> list[str]:
     """What fails on a copy without a mutation: a check that always fails proves nothing."""
     with copied() as root:
-        tests = sorted({test for mutation in mutations for test in mutation.scripted})
+        tests = sorted({test for one in mutations for test in (*one.scripted, *(one.faults if faults else ()))})
         wrong = [test for test in tests if fails(root, test)]
         if simulate(root, histories)[0] is not None:
             wrong.append("the simulation")
@@ -124,6 +126,7 @@ def passes_unmutated(mutations: Sequence[Mutation], histories: int) -> list[str]
 
 def main(
     histories: Annotated[int, typer.Option(min=1, help="Histories within which a mutation must be seen.")] = 20_000,
+    faults: Annotated[bool, typer.Option("--faults", help="Whole processes too: minutes for each mutation.")] = False,
     only: Annotated[str, typer.Option(help="Only mutations whose name holds this.")] = "",
     jobs: Annotated[int, typer.Option(min=1, help="Mutations at a time.")] = os.cpu_count() or 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
@@ -132,12 +135,12 @@ def main(
     out = Console(soft_wrap=True)
     shown = Console(stderr=True)
     chosen = [mutation for mutation in MUTATIONS if only in mutation.name]
-    wrong = passes_unmutated(chosen, min(histories, 500))
+    wrong = passes_unmutated(chosen, min(histories, 500), faults=faults)
     if wrong:
         shown.print(f"Without any mutation these fail: {', '.join(wrong)}", highlight=False)
         raise typer.Exit(1)
     with ThreadPoolExecutor(jobs) as pool:
-        proofs = pool.map(lambda mutation: prove(mutation, histories, thorough=True), chosen)
+        proofs = pool.map(lambda mutation: prove(mutation, histories, thorough=True, faults=faults), chosen)
         quiet = as_json or not shown.is_terminal
         found = list(track(proofs, "mutations", len(chosen), console=shown, disable=quiet))
     if as_json:
