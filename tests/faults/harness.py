@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+import itertools
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas.topics import RECEIPTS
 from tests.faults.oracle import Oracle
@@ -55,3 +58,27 @@ async def migrated_later(settings):
     """Topics and tables at a ClickHouse that has only just been started."""
     await wait_for_clickhouse(settings, 30)
     await migrate(settings)
+
+
+@asynccontextmanager
+async def feeder(settings, place=lambda store, number: None):
+    """Gives a function that publishes receipts at once and returns when all are acknowledged.
+
+    `place` names the partition of the store's receipt that is sent as number so and so; None leaves it to the key.
+    """
+    count = itertools.count()
+    async with AIOKafkaProducer(**kafka.client_options(settings), linger_ms=5, acks="all") as producer:
+
+        async def feed(sent):
+            for store, value in sent:
+                partition = place(store, next(count))
+                await producer.send(settings.topic_prefix + RECEIPTS, value, key=store.encode(), partition=partition)
+            await producer.flush()
+
+        yield feed
+
+
+def sales(settings):
+    """Every row of the view, in order."""
+    with ch.connect(settings) as client:
+        return client.query("SELECT * FROM sales ORDER BY store_id, sku, currency, window_start").result_rows
