@@ -18,6 +18,7 @@ from streams.flush import Acknowledged, Commit, Operation, Send
 log = logging.getLogger(__name__)
 
 VARIABLE = "TILLSTREAM_FAILPOINT"
+SIGNAL = signal.SIGKILL
 # Every operation that a flush can consist of, in its order.
 POINTS = (
     "send.1.state",
@@ -67,6 +68,6 @@ def armed(environment: Mapping[str, str]) -> Callable[[Operation], None] | None:
         if point(operation) == wanted:
             left -= 1
             if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), SIGNAL)
 
     return performed

@@ -4,12 +4,14 @@ FAULTS_SESSION holds the seconds after which the broker gives up a worker that i
 partitions for a session and a join, 18 s as it is deployed; what a crash does to the sums does not depend on it, so
 that a suite of hundreds of kills need not wait.
 
-Where FAULTS_CLOCK is set (see clock.py), the process writes what its clock shows, once a second.
+Where FAULTS_FREEZE is set, a failpoint freezes the worker instead of killing it. Where FAULTS_CLOCK is set (see
+clock.py), the process writes what its clock shows, once a second.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -17,6 +19,7 @@ from datetime import UTC, datetime
 
 import faust
 
+from streams import failpoints
 from tillstream.cli import main
 
 SESSION = "FAULTS_SESSION"
@@ -47,4 +50,6 @@ if __name__ == "__main__":
         shorten(float(os.environ[SESSION]))
     if "FAULTS_CLOCK" in os.environ:
         threading.Thread(target=tell, daemon=True).start()
+    if "FAULTS_FREEZE" in os.environ:
+        failpoints.SIGNAL = signal.SIGSTOP
     main()
