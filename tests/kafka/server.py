@@ -9,7 +9,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tillstream.local.launch import EmbeddedServer, free_port
@@ -84,6 +83,11 @@ class KafkaServer(EmbeddedServer):
 
     def start(self) -> None:
         """Format the folder where it is new, start, and wait until the port answers."""
+        self.launch()
+        self.until_open()
+
+    def launch(self) -> None:
+        """Format the folder where it is new, and start."""
         if not (self.folder / "log").exists():
             subprocess.run(
                 [*self._java("kafka.tools.StorageTool", heap="256m"), "format", "-t", self.cluster, "-c",
@@ -91,7 +95,6 @@ class KafkaServer(EmbeddedServer):
                 check=True, capture_output=True,
             )  # fmt: skip
         super().start()
-        self.until_open()
 
     def until_open(self) -> None:
         """Wait until the port answers."""
@@ -116,6 +119,8 @@ def cluster_of(many: int, folder: Path) -> list[KafkaServer]:
         nodes.append(
             KafkaServer(free_port(), folder / f"node{node}", node=node, controllers=controllers, cluster=identity)
         )
-    with ThreadPoolExecutor(many) as pool:  # none answers before most are there
-        list(pool.map(lambda node: node.start(), nodes))
+    for node in nodes:  # none answers before most are there
+        node.launch()
+    for node in nodes:
+        node.until_open()
     return nodes
