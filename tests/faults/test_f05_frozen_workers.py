@@ -31,6 +31,7 @@ from tillstream.waiting import admin, wait_for_kafka
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
 # Seconds between what is sent, so that it is folded in several chunks.
 PACE = 0.1
+ALL = r"folding partitions 0, 1, 2, 3\n"
 FREEZES = ["send.1.state", "send.1.windows", "acknowledged.2", "send.3.state", "acknowledged.3"]
 QUICK_CLEANER = "log.cleaner.backoff.ms=100\n"
 QUICK = {
@@ -92,19 +93,19 @@ async def cycle(settings, start, feed, load, drawn, compacts):
     begun = time.monotonic()
     since = await changelog(settings)
     second = start("worker")
-    await second.says(r"folding partitions 0, 1, 2, 3\n")
+    await second.says(ALL)
     took = time.monotonic() - begun
     assert took > SESSION / 2, "it took over because of the silence"
     await feed(load(200))
     await _judged_by(settings, load)
-    times = first.times()
+    times = first.times(ALL)
     first.thaw()
     if compacts:
         await cleaned(settings, since, feed, load)
     else:
         await asyncio.sleep(drawn.uniform(0, 1))  # the fault's own moment
     second.kill()
-    await first.says(r"folding partitions 0, 1, 2, 3\n", times=times)
+    await first.says(ALL, times=times + 1)
     await feed(load(60))
     await _judged_by(settings, load)
     first.stop()

@@ -6,7 +6,7 @@ import os
 import random
 import shutil
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from aiokafka import TopicPartition
@@ -40,10 +40,13 @@ def small_disk(folder):
 
 
 def fill(disk, left):
-    """Take all room of the disk but so many bytes."""
-    room = shutil.disk_usage(disk).free
+    """Take all room of the disk but so many bytes, or fewer: ClickHouse writes meanwhile."""
     with (disk / "ballast").open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(1, room - left))
+        taken = 0
+        while (room := shutil.disk_usage(disk).free - left) > 0:
+            with suppress(OSError):
+                os.posix_fallocate(file.fileno(), taken, room)
+                taken += room
 
 
 async def committed(settings):
