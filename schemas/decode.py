@@ -83,6 +83,7 @@ def decode(value: bytes) -> Receipt:
             if not unknown:
                 return _of_tokens(value, _tokens.decode(value))
             if not may_hold_card(value):
+                value.decode()  # msgspec does not look at the bytes of what it passes over
                 message = _open_texts.decode(value)
                 # So few brackets more than a receipt needs can be nested no deeper than is allowed.
                 if value.count(b"[") + value.count(b"{") - len(message.lines) < DEEPEST:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from schemas.errors import Stop
-from streams.flush import Acknowledged, Commit, Message, Role, Send, flush
+from streams.flush import Acknowledged, Commit, Message, Operation, Role, Send, flush
 from streams.fold import Fold, fold
 from streams.metrics import forget, observe
 from streams.records import fingerprint
@@ -52,14 +52,23 @@ class Source(Protocol):
 
 
 class PartitionTask:
-    """Folds one partition's chunks, one after the other."""
+    """Folds one partition's chunks, one after the other. `performed` is told of each operation of a flush."""
 
-    def __init__(self, state: PartitionState, topic: str, max_skew: int, outlet: Outlet, source: Source) -> None:
+    def __init__(
+        self,
+        state: PartitionState,
+        topic: str,
+        max_skew: int,
+        outlet: Outlet,
+        source: Source,
+        performed: Callable[[Operation], None] | None = None,
+    ) -> None:
         self.state = state
         self._topic = topic
         self._max_skew = max_skew
         self._outlet = outlet
         self._source = source
+        self._performed = performed
         self._sought = -1
         self._seeks = 0
         self.queue: asyncio.Queue[tuple[Chunk, Callable[[int], None]]] = asyncio.Queue(WAITING_CHUNKS)
@@ -120,6 +129,8 @@ class PartitionTask:
                     await self._outlet.acknowledged()
                 case Commit(_, offset):
                     ack(offset)
+            if self._performed is not None:
+                self._performed(operation)
 
 
 class Folding:

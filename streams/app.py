@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from faust.types import TP
 
 from schemas import topics
 from schemas.errors import Stop
+from streams import failpoints
 from streams.agents import Folding, PartitionTask
 from streams.flush import Role
 from streams.log_reader import look, read_on
@@ -141,12 +143,12 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
     if table.changelog_topic_name != roles["state"]:
         raise AssertionError(f"Faust names the changelog {table.changelog_topic_name}")
     app.folding = Folding(app.crash)
+    performed = failpoints.armed(os.environ)
 
     def task(state: PartitionState) -> PartitionTask:
         outlet = KafkaOutlet(app.producer._ensure_producer, roles)  # noqa: SLF001  # the batch interface is aiokafka's own
-        return PartitionTask(
-            state, source, config.max_skew_us, outlet, ConsumedPartition(app.consumer, TP(source, state.partition))
-        )
+        consumed = ConsumedPartition(app.consumer, TP(source, state.partition))
+        return PartitionTask(state, source, config.max_skew_us, outlet, consumed, performed)
 
     async def restored(states: list[PartitionState], revokes: int) -> None:
         folded = {state.partition: state.applied for state in states if state.applied >= 0}

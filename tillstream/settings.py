@@ -27,8 +27,8 @@ from schemas.errors import Stop
 
 PREFIX = "TILLSTREAM_"
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-# Read by the launcher, not a setting: which file to read, and where processes under `up` share their metrics.
-NOT_SETTINGS = {"TILLSTREAM_CONFIG"}
+# Read elsewhere, not settings: which file to read, and where the fault suite has a worker die (streams/failpoints.py).
+NOT_SETTINGS = {"TILLSTREAM_CONFIG", "TILLSTREAM_FAILPOINT"}
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZES = {
     "": 1,

@@ -39,8 +39,10 @@ def roles(environment, settings, *names, **more):
     """Run roles as processes; gives them in order, and a function that starts one more."""
     running = []
 
-    def start(name):
-        process = subprocess.Popen([sys.executable, "-m", "tillstream", name], env=environment(settings), **more)
+    def start(name, variables=None):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tillstream", name], env={**environment(settings), **(variables or {})}, **more
+        )
         running.append(process)
         return process
 
