@@ -8,8 +8,8 @@ holds a payment card number leaves a stub, from which the same refusal follows (
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
@@ -30,6 +30,7 @@ _CRC_FROM = 21
 _PRODUCER = struct.Struct(">qhi")
 _PRODUCER_AT = 43
 _NOBODY = (-1, -1, -1)
+_NO_LIMIT = 1 << 30
 _COMPRESSION = 0x07
 _TRANSACTIONAL = 0x10
 _CONTROL = 0x20
@@ -81,11 +82,26 @@ def stubbed(batch: Batch, stub: Stub) -> Batch:
     stubs = [stub(record.key, record.value, record.timestamp) for record in records]
     if not any(stubs):
         return batch
-    compression = int.from_bytes(batch.data[_CRC_FROM : _CRC_FROM + 2], "big") & _COMPRESSION
-    builder = DefaultRecordBatchBuilder(2, compression, 0, *_NOBODY, 1 << 30)
-    for record, kept in zip(records, stubs, strict=True):
-        key, value = kept or (record.key, record.value)
-        builder.append(record.offset - batch.begin, record.timestamp, key, value, record.headers)
+    return _rebuilt(batch, batch.end, [
+        (record, *(kept or (record.key, record.value))) for record, kept in zip(records, stubs, strict=True)
+    ])  # fmt: skip
+
+
+def merged(batches: Sequence[Batch]) -> Batch:
+    """Batches of one partition that follow each other, as one."""
+    first, last = batches[0], batches[-1]
+    if first is last:
+        return first
+    records = [(record, record.key, record.value) for one in batches for record in DefaultRecordBatch(one.data)]
+    return _rebuilt(first, last.end, records)
+
+
+def _rebuilt(first: Batch, end: int, records: Iterable[tuple[Any, Key, Value]]) -> Batch:
+    """A batch like `first`, of other records with these keys and values."""
+    compression = int.from_bytes(first.data[_CRC_FROM : _CRC_FROM + 2], "big") & _COMPRESSION
+    builder = DefaultRecordBatchBuilder(_FORMAT, compression, 0, *_NOBODY, _NO_LIMIT)
+    for record, key, value in records:
+        builder.append(record.offset - first.begin, record.timestamp, key, value, record.headers)
     data = bytearray(builder.build())
-    data[:8] = batch.begin.to_bytes(8, "big")  # not covered by the checksum
-    return batch._replace(data=bytes(data))
+    data[:8] = first.begin.to_bytes(8, "big")  # not covered by the checksum
+    return first._replace(end=end, data=bytes(data))
