@@ -20,6 +20,7 @@ from schemas.metrics import ALL
 from schemas.topics import RECEIPTS
 from tests.conftest import REPOSITORY
 from tests.integration.harness import publish
+from tests.integration.journals import until_journaled
 from tests.integration.programs import none_left, program
 from tests.integration.test_exact import receipts
 from tillstream import kafka
@@ -27,6 +28,7 @@ from tillstream.consumer_lag import READ
 from tillstream.local.launch import free_port, settings_environment
 from tillstream.reconcile.run import reconcile
 from tillstream.settings import Settings
+from tillstream.waiting import wait_for_kafka
 
 pytestmark = pytest.mark.integration
 SENT = receipts(600, seed=7)
@@ -96,7 +98,11 @@ def sent():
 
 
 def send(settings, sent, many):
-    asyncio.run(publish(settings, SENT[len(sent) : len(sent) + many]))
+    async def once_it_answers():
+        await wait_for_kafka(settings)
+        await publish(settings, SENT[len(sent) : len(sent) + many])
+
+    asyncio.run(once_it_answers())
     sent.extend(SENT[len(sent) : len(sent) + many])
 
 
@@ -203,7 +209,7 @@ def test_a_sigkill_leaves_no_child(tmp_path, environment):
     with program(["up", "--only", "broker,clickhouse"], environment(own(tmp_path))) as up:
         up.says("ready", up.out)
         family = list(up.children().values())
-        assert len(family) == 2
+        assert len(family) == 3
         up.ends(signal.SIGKILL)
         assert none_left(family)
 
@@ -214,6 +220,7 @@ def test_a_killed_broker_comes_back_with_its_log_and_clients_go_on(tmp_path, env
         up.says("ready", up.out)
         asyncio.run(publish(settings, SENT[:300]))
         before = asyncio.run(whole_log(settings))
+        asyncio.run(until_journaled(settings, 300))
         family = up.children()
         up.children()["broker"].kill()
         up.says("The embedded broker ended by itself, and its log, which was in memory, with it")

@@ -13,7 +13,7 @@ from tillstream.local.journal.batch import Batch, Stub, anonymous, split
 from tillstream.local.journal.cards import without_cards
 from tillstream.local.journal.gate import Gate
 from tillstream.local.journal.limit import Limit
-from tillstream.local.journal.link import Fetched, Link
+from tillstream.local.journal.link import AT_ONCE_MS, Fetched, Link
 from tillstream.local.journal.recovery import Place
 from tillstream.local.journal.writer import Writer
 
@@ -50,7 +50,7 @@ class Follower:
                 last = stop.is_set()
                 if last:
                     self.gate.shut()
-                fetched = await self.link.fetch(self._positions(), 0 if last else FETCH_WAIT_MS)
+                fetched = await self.link.fetch(self._positions(), AT_ONCE_MS if last else FETCH_WAIT_MS)
                 batches = await asyncio.to_thread(self._batches, fetched)
                 try:
                     if batches:
@@ -66,7 +66,7 @@ class Follower:
                     await self._wait_out(fault, stop)
                     oldest = None
                     continue
-                if last and all(one.end <= self.writer.ends.get(one.place, 0) for one in fetched):
+                if last and self._has_all(fetched):
                     return
                 self.limit.check(self.writer.unpacked)
         finally:
@@ -75,6 +75,11 @@ class Follower:
 
     def _positions(self) -> dict[Place, int]:
         return {place: self.writer.ends.get(place, 0) for place in self.places}
+
+    def _has_all(self, fetched: list[Fetched]) -> bool:
+        """Whether nothing of any partition is missing, as far as this fetch knows."""
+        read = {one.place for one in fetched if one.end <= self.writer.ends.get(one.place, 0)}
+        return read == set(self.places)
 
     def _batches(self, fetched: list[Fetched]) -> list[Batch]:
         found: list[Batch] = []

@@ -24,6 +24,8 @@ from tillstream.local.journal.recovery import Place
 
 START_SECONDS = 60.0
 REQUEST_MS = 30_000
+# The shortest wait at which the broker looks at all: with 0 it answers of no partition.
+AT_ONCE_MS = 1
 ALL_IN_SYNC = -1
 # A fetch takes whole batches, of which a topic's largest may be 4 MiB.
 PARTITION_BYTES = 1024 * 1024
@@ -91,14 +93,18 @@ class Link:
 
     async def ends(self, places: Iterable[Place]) -> dict[Place, int]:
         """The offset after the last record of each partition, as a fetch tells it: ListOffsets' answer is short."""
-        return {one.place: one.end for one in await self.fetch(dict.fromkeys(places, 0), 0)}
+        wanted = dict.fromkeys(places, 0)
+        found: dict[Place, int] = {}
+        while len(found) < len(wanted):
+            found |= {one.place: one.end for one in await self.fetch(wanted, AT_ONCE_MS)}
+        return found
 
     async def _ask(self, request: Any) -> Any:
         return await self._answered(self._begin(request))
 
     def _begin(self, request: Any) -> Any:
         try:
-            return self._connection.send(request)
+            return asyncio.ensure_future(self._connection.send(request))
         except KafkaConnectionError as fault:
             raise Unavailable("The embedded broker", str(fault)) from None
 

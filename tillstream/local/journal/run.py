@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from schemas.errors import Stop, Unavailable
 from schemas.topics import RECEIPTS
@@ -27,6 +27,7 @@ from tillstream.settings import Settings
 from tillstream.waiting import wait_for_clickhouse
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 START_SECONDS = 60.0
 # `up` stops everything when its broker has gone; this is for whoever runs the journal without it.
@@ -49,13 +50,12 @@ class Journal:
         """Keep the journal until `stop`; raises Stop, and Unavailable when the broker has gone."""
         host, _, port = self._settings.kafka_servers[0].rpartition(":")
         gate = Gate(host.strip("[]"), int(port), self._broker_at)
+        link: Link | None = None
         try:
-            follower = await _unless(stop, self._begin(gate))
+            link = await _unless(stop, broker.connect(*self._broker_at))
+            follower = await _unless(stop, self._begin(gate, link)) if link else None
             if follower is not None:
-                try:
-                    await follower.run(stop)
-                finally:
-                    follower.link.close()
+                await follower.run(stop)
         except Unavailable:
             if stop.is_set():
                 return
@@ -63,8 +63,11 @@ class Journal:
             await asyncio.wait({asyncio.create_task(stop.wait())}, timeout=ORPHANED_SECONDS)
             if not stop.is_set():
                 raise
+        finally:
+            if link is not None:
+                link.close()
 
-    async def _begin(self, gate: Gate) -> Follower:
+    async def _begin(self, gate: Gate, link: Link) -> Follower:
         """1. read the journal; 2. fill the broker and remove stale rows; 3. let clients in."""
         disk = Folder(self._folder)
         try:
@@ -77,7 +80,6 @@ class Journal:
                 "Make room there, or choose another folder with TILLSTREAM_DATA_DIR or --data-dir.",
             ) from None
         self._limit.check(found.unpacked)
-        link = await broker.connect(*self._broker_at)
         await link.create(self._topics)
         places = [(spec.name, partition) for spec in self._topics for partition in range(spec.partitions)]
         ends = await link.ends(places)
@@ -122,7 +124,7 @@ async def _together(*work: Coroutine[Any, Any, None]) -> None:
         raise faults.exceptions[0] from None
 
 
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Follower]) -> Follower | None:
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
     """What `work` gives, or None where the process is asked to end first."""
     task, asked = asyncio.create_task(work), asyncio.create_task(stop.wait())
     ends: set[asyncio.Future[Any]] = {task, asked}
