@@ -15,6 +15,7 @@ from pathlib import Path
 from schemas.errors import Stop, Unavailable
 from tillstream import aio, console, logs
 from tillstream import settings as settings_module
+from tillstream.local.journal.disk import Folder
 from tillstream.local.journal.run import Journal
 from tillstream.local.supervisor import UNMENDABLE
 
@@ -29,7 +30,8 @@ def main() -> int:
     logs.setup("journal")
     host, _, port = given.broker.rpartition(":")
     try:
-        journal = Journal(settings_module.load(), (host, int(port)), given.folder, own_clickhouse=given.clickhouse)
+        disk = _folder(given.folder)
+        journal = Journal(settings_module.load(), (host, int(port)), disk, own_clickhouse=given.clickhouse)
         aio.run(_until_signal(journal))
     except Stop as stop:
         console.fail(stop.sentence, stop.hint)
@@ -38,6 +40,16 @@ def main() -> int:
         console.fail(str(away))
         return 1
     return 0
+
+
+def _folder(path: Path) -> Folder:
+    try:
+        return Folder(path)
+    except OSError as fault:
+        raise Stop(
+            f"{path} cannot be made: {fault.strerror or fault}.",
+            "Choose another folder with TILLSTREAM_DATA_DIR or --data-dir.",
+        ) from None
 
 
 async def _until_signal(journal: Journal) -> None:

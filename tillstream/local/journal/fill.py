@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from schemas.errors import Stop
 from tillstream.local.journal.batch import Batch, merged
@@ -59,9 +59,9 @@ async def fill(
         return len(batch.data)
 
     try:
-        for block in blocks:
-            missing = [one for one in await asyncio.to_thread(block.batches) if one.end > ends.get(_place(one), 0)]
-            for batch in gathered(missing):
+        reading = iter(blocks)
+        while (found := await asyncio.to_thread(_next, reading, ends)) is not None:
+            for batch in found:
                 while under_way and (len(under_way) >= MOST_UNDER_WAY or size > MOST_BYTES_UNDER_WAY):
                     size -= await finish_one()
                 under_way.append((batch, link.send(batch)))
@@ -71,6 +71,12 @@ async def fill(
     finally:
         for _, answer in under_way:
             answer.cancel()
+
+
+def _next(blocks: Iterator[Block], ends: Mapping[Place, int]) -> list[Batch] | None:
+    """What the broker lacks of the next block, as it is published; None after the last one."""
+    block = next(blocks, None)
+    return None if block is None else gathered(one for one in block.batches() if one.end > ends.get(_place(one), 0))
 
 
 def gathered(batches: Iterable[Batch]) -> list[Batch]:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine
-from pathlib import Path
 from typing import Any, TypeVar
 
 from schemas.errors import Stop, Unavailable
@@ -15,7 +14,7 @@ from tillstream import topic_admin
 from tillstream.local.journal import link as broker
 from tillstream.local.journal import stale
 from tillstream.local.journal.cards import make_stub
-from tillstream.local.journal.disk import Folder
+from tillstream.local.journal.disk import Disk
 from tillstream.local.journal.fill import fill, is_fresh
 from tillstream.local.journal.follow import Follower
 from tillstream.local.journal.gate import Gate
@@ -35,12 +34,12 @@ ORPHANED_SECONDS = 30.0
 
 
 class Journal:
-    """The journal of the broker at `broker_at`, in `folder`. `own_clickhouse`: one that is started beside it."""
+    """The journal on `disk` of the broker at `broker_at`. `own_clickhouse`: one that is started beside it."""
 
-    def __init__(self, settings: Settings, broker_at: tuple[str, int], folder: Path, *, own_clickhouse: bool) -> None:
+    def __init__(self, settings: Settings, broker_at: tuple[str, int], disk: Disk, *, own_clickhouse: bool) -> None:
         self._settings = settings
         self._broker_at = broker_at
-        self._folder = folder
+        self._disk = disk
         self._own_clickhouse = own_clickhouse
         self._limit = Limit(settings.embedded_max)
         names = {settings.topic_prefix + topic for topic in stale.JOURNALED}
@@ -69,14 +68,13 @@ class Journal:
 
     async def _begin(self, gate: Gate, link: Link) -> Follower:
         """1. read the journal; 2. fill the broker and remove stale rows; 3. let clients in."""
-        disk = Folder(self._folder)
         try:
-            found = await asyncio.to_thread(recover, disk, self._settings.topic_prefix, self._settings.partitions)
-            writer = Writer(disk, found)
+            found = await asyncio.to_thread(recover, self._disk, self._settings.topic_prefix, self._settings.partitions)
+            writer = Writer(self._disk, found)
             await asyncio.to_thread(writer.begin)
         except OSError as fault:
             raise Stop(
-                f"The journal in {self._folder} cannot be used: {fault.strerror or fault}.",
+                f"The journal in {self._disk.where('')} cannot be used: {fault.strerror or fault}.",
                 "Make room there, or choose another folder with TILLSTREAM_DATA_DIR or --data-dir.",
             ) from None
         self._limit.check(found.unpacked)
@@ -84,19 +82,19 @@ class Journal:
         places = [(spec.name, partition) for spec in self._topics for partition in range(spec.partitions)]
         ends = await link.ends(places)
         if is_fresh(ends, found.ends):
-            await _together(self._fill(link, disk, found, ends), self._drop(found))
+            await _together(self._fill(link, found, ends), self._drop(found))
         await gate.open()
         return Follower(
             link, writer, gate, places, self._settings.topic_prefix + RECEIPTS, make_stub(self._settings.max_skew_us),
-            self._limit, str(self._folder),
+            self._limit, self._disk.where(""),
         )  # fmt: skip
 
-    async def _fill(self, link: Link, disk: Folder, found: Recovered, ends: dict[tuple[str, int], int]) -> None:
+    async def _fill(self, link: Link, found: Recovered, ends: dict[tuple[str, int], int]) -> None:
         if not found.records:
             return
         log.info("%s messages of the journal are published into the broker", f"{found.records:,}")
         begun = time.monotonic()
-        await fill(link, blocks(disk, found), ends)
+        await fill(link, blocks(self._disk, found), ends)
         log.info("the broker holds what the journal holds, after %.1f s", time.monotonic() - begun)
 
     async def _drop(self, found: Recovered) -> None:
