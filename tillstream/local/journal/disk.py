@@ -42,11 +42,18 @@ class Disk(Protocol):
 
 
 class Folder:
-    """A folder of the system's."""
+    """A folder of the system's, made where it is missing.
+
+    The file that is written stays open: what goes wrong when the system writes it out later is told to whoever syncs
+    the same open file, and not for sure to one who opens it then.
+    """
 
     def __init__(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
+        for parent in (path.parent, path.parent.parent):
+            _sync(parent)
         self._path = path
+        self._name, self._file = "", -1
 
     def where(self, name: str) -> str:
         """Its path."""
@@ -66,30 +73,44 @@ class Folder:
 
     def append(self, name: str, data: bytes) -> None:
         """Write at a file's end."""
-        with (self._path / name).open("ab", buffering=0) as file:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[file.write(rest) :]
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self._opened(name), rest) :]
 
     def truncate(self, name: str, size: int) -> None:
         """Cut a file."""
-        os.truncate(self._path / name, size)
+        os.ftruncate(self._opened(name), size)
 
     def remove(self, name: str) -> None:
         """Delete a file."""
+        if self._name == name:
+            self.close()
         (self._path / name).unlink()
 
     def sync(self, name: str) -> None:
         """Return once a file's data and length are on the disk."""
-        _sync(self._path / name, os.O_WRONLY)
+        os.fsync(self._opened(name))
 
     def sync_folder(self) -> None:
         """Return once the folder's list of files is on the disk."""
-        _sync(self._path, os.O_RDONLY)
+        _sync(self._path)
+
+    def close(self) -> None:
+        """Close the file that was written last."""
+        if self._file >= 0:
+            os.close(self._file)
+        self._name, self._file = "", -1
+
+    def _opened(self, name: str) -> int:
+        if self._name != name:
+            self.close()
+            self._file = os.open(self._path / name, os.O_WRONLY | os.O_APPEND)
+            self._name = name
+        return self._file
 
 
-def _sync(path: Path, flags: int) -> None:
-    file = os.open(path, flags)
+def _sync(folder: Path) -> None:
+    file = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(file)
     finally:

@@ -84,12 +84,20 @@ class Follower:
     def _batches(self, fetched: list[Fetched]) -> list[Batch]:
         found: list[Batch] = []
         for (topic, partition), end, data in fetched:
-            if end < (known := self.writer.ends.get((topic, partition), 0)):
+            known = self.writer.ends.get((topic, partition), 0)
+            if end < known:
                 raise Stop(
                     f"{topic}, partition {partition}, ends before its journal, at {known}: the topic was deleted.",
                     "To begin afresh, remove the data folder and the ClickHouse database, or choose others.",
                 )
             for one in split(topic, partition, data):
+                if one.begin != known:
+                    raise Stop(
+                        f"{topic}, partition {partition}, goes on at offset {one.begin}, but its journal at {known}: "
+                        "records were deleted before it had them.",
+                        "To begin afresh, remove the data folder and the ClickHouse database, or choose others.",
+                    )
+                known = one.end
                 plain = anonymous(one)
                 found.append(without_cards(plain, self.stub_of) if topic == self.receipts else plain)
         return found
