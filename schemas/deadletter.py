@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from schemas import stub
 from schemas.card_search import holds_secret
 from schemas.receipt import MAX_BYTES
 
@@ -44,7 +45,7 @@ def kept(value: bytes | None) -> bytes | None:
 
     Nothing where it holds a payment card number, whatever it was refused for.
     """
-    if value is None or holds_secret(value):
+    if value is None or stub.read(value) is not None or holds_secret(value):
         return None
     return value if len(value) <= MAX_BYTES else value[:KEPT_BYTES]
 

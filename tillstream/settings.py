@@ -92,7 +92,9 @@ class Settings(BaseSettings):
         description="how long pos.receipts and stock.movements are kept; -1 is for ever",
     )
     keep_lines: Duration = Field(timedelta(days=400), description="how long receipt_lines are kept; 0 writes none")
-    embedded_max: Size = Field(2 * 1024**3, description="how much the embedded broker may hold")
+    embedded_max: Size = Field(
+        2 * 1024**3, description="how much input the embedded broker may hold, in memory; then `up` stops"
+    )
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="Kafka's security protocol"
     )

@@ -43,9 +43,11 @@ async def wait_for_kafka(settings: Settings, limit: float | None = ONE_SHOT_LIMI
     await _until_answered(ask, limit)
 
 
-async def wait_for_clickhouse(settings: Settings, limit: float | None = ONE_SHOT_LIMIT) -> None:
+async def wait_for_clickhouse(
+    settings: Settings, limit: float | None = ONE_SHOT_LIMIT, *, quietly: bool = False
+) -> None:
     """Return once ClickHouse answers a query; Unavailable after `limit` seconds, Stop on a refused login."""
-    await _until_answered(lambda: asyncio.to_thread(_ask_clickhouse, settings), limit)
+    await _until_answered(lambda: asyncio.to_thread(_ask_clickhouse, settings), limit, quietly=quietly)
 
 
 @asynccontextmanager
@@ -101,7 +103,7 @@ def _ask_clickhouse(settings: Settings) -> None:
         raise Unavailable(f"ClickHouse at {where}", brief(fault)) from None
 
 
-async def _until_answered(ask: Callable[[], Awaitable[None]], limit: float | None) -> None:
+async def _until_answered(ask: Callable[[], Awaitable[None]], limit: float | None, *, quietly: bool = False) -> None:
     said = ""
 
     def say(state: RetryCallState) -> None:
@@ -115,7 +117,7 @@ async def _until_answered(ask: Callable[[], Awaitable[None]], limit: float | Non
         retry=retry_if_exception_type(Unavailable),
         stop=stop_never if limit is None else stop_after_delay(limit),
         wait=wait_exponential(multiplier=0.1, max=2),
-        before_sleep=say,
+        before_sleep=None if quietly else say,
         reraise=True,
     ):
         with attempt:

@@ -67,13 +67,11 @@ class Program:
         return code
 
     def children(self):
-        """Its children by what their command line holds last: broker, clickhouse, worker, sink."""
+        """Its children by what their command lines begin with: broker, clickhouse, journal, worker, sink."""
         found = {}
         for child in psutil.Process(self.process.pid).children():
-            line = child.cmdline()
-            name = next(
-                part for part in ("clickhouse", "broker", "worker", "sink") if any(part in word for word in line[1:])
-            )
+            words = " ".join(child.cmdline()[1:4])
+            name = next(part for part in ("clickhouse", "journal", "broker", "worker", "sink") if part in words)
             found[name] = child
         return found
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,12 +15,15 @@ import typer
 from schemas.errors import Stop
 from tillstream import console, logs
 from tillstream import settings as settings_module
-from tillstream.local.stack import ALL, Stack
+from tillstream.local.stack import ALL, BrokerLost, Stack
+from tillstream.local.supervisor import pause_after
 from tillstream.settings import Settings
 
 log = logging.getLogger(__name__)
 
 LATER = "web"
+# A broker that ends so many times before all parts serve has a fault that no further start mends.
+MOST_IN_VAIN = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -33,8 +38,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Run everything on this machine: broker, ClickHouse, worker and sink. Prints `ready` when all of it serves.
 
-        The embedded broker keeps its log in memory: each start begins empty. With a Kafka of your own leave it out.
-        Parts started alone wait for what is missing and say so.
+        The embedded broker keeps its log in memory and a journal of what was published in the data folder: the next
+        start brings it back, and goes on. With a Kafka of your own leave it out. Parts started alone wait for what is
+        missing and say so.
 
         [bold]Examples[/]
 
@@ -66,7 +72,26 @@ async def run(settings: Settings, parts: tuple[str, ...]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked.set)
-    stack = Stack(settings, parts)
+    pause, in_vain, ready = 0.0, 0, False
+    while not asked.is_set():
+        begun = time.monotonic()
+        stack = Stack(settings, parts)
+        try:
+            await _run_once(stack, asked, again=ready)
+        except BrokerLost as lost:
+            ready |= stack.was_ready
+            in_vain = 0 if stack.was_ready else in_vain + 1
+            if in_vain == MOST_IN_VAIN:
+                raise
+            pause = pause_after(pause, time.monotonic() - begun)
+            log.warning("%s Everything stops and starts again in %.0f s, from its journal.", lost.sentence, pause)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await asked.wait()
+
+
+async def _run_once(stack: Stack, asked: asyncio.Event, *, again: bool) -> None:
+    """Serve until `asked`; raises Stop when a part ends that cannot be started again, BrokerLost for the broker."""
     starting = asyncio.create_task(stack.start())
     stopping = asyncio.create_task(asked.wait())
     try:
@@ -74,7 +99,10 @@ async def run(settings: Settings, parts: tuple[str, ...]) -> None:
         if starting.done():
             for sentence in starting.result().notes:
                 log.info(sentence)
-            console.out.print("ready")
+            if again:
+                log.info("ready again")
+            else:
+                console.out.print("ready")
             ends: set[asyncio.Future[Any]] = {stopping, stack.failed}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if stack.failed.done():

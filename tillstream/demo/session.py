@@ -37,7 +37,7 @@ class Session:
                 console.note(f"{one.usual} {one.why}, so the demo's {one.part} is at {one.host}:{one.port}")
         folder = Path(tempfile.mkdtemp(prefix="tillstream-demo-"))
         settings = self._settings.model_copy(update={"data_dir": folder})
-        stack = Stack(settings, log_folder=folder / "logs", say=console.note)
+        stack = Stack(settings, log_folder=folder / "logs", say=console.note, journal=False)
         failed = True
         try:
             code = await self._until(asked, stack)

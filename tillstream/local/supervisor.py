@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,21 +67,23 @@ class Supervisor:
         """Process ids of the children that run."""
         return {name: process.pid for name, process in self._processes.items() if process.returncode is None}
 
-    async def stop(self, order: list[str]) -> None:
-        """SIGTERM each child in `order`, the next once it has ended; SIGKILL what outlives its patience."""
+    async def stop(self, order: list[str], at_once: Collection[str] = ()) -> None:
+        """SIGTERM each child in `order`, the next once it has ended; SIGKILL what outlives its patience.
+
+        Those of `at_once` are killed without being asked.
+        """
         self._stopping.set()
         for name in [*order, *(name for name in self._processes if name not in order)]:
             if name in self._processes:
-                await self._end(name)
+                await self._end(name, 0.0 if name in at_once else self._children[name].patience)
         for watcher in self._watchers.values():
             watcher.cancel()
         await asyncio.gather(*self._watchers.values(), return_exceptions=True)
 
-    async def _end(self, name: str) -> None:
+    async def _end(self, name: str, patience: float) -> None:
         process = self._processes[name]
         if process.returncode is not None:
             return
-        patience = self._children[name].patience
         _signal(process, signal.SIGTERM if patience else signal.SIGKILL)
         try:
             async with asyncio.timeout(patience or None):

@@ -1,0 +1,81 @@
+"""Card numbers of refused receipts stay out of the journal, however they are written; all else stays as it is."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from aiokafka.record.default_records import DefaultRecordBatch
+
+from schemas import stub
+from schemas.admission import admit
+from schemas.errors import Refused
+from tests.unit.schemas.receipts import RECEIPT, changed, encoded
+from tillstream.local.journal.cards import make_stub, may_hold_card, without_cards
+
+from .disks import batch
+
+CARD = "4111 1111 1111 1111"
+SKEW = 10**18
+STUB = make_stub(SKEW)
+ESCAPED = "".join(f"\\u00{ord(digit):x}" for digit in CARD)
+
+refused = [
+    encoded(changed("$.customer_id", CARD)),
+    encoded(changed("$.customer_id", CARD)).replace(CARD.encode(), ESCAPED.encode()),
+    encoded({**RECEIPT, "note": f"paid by {CARD.replace(' ', '-')}"}),
+    encoded({**changed("$.currency", "NO"), "note": CARD}),
+    b'{"note": "' + CARD.encode(),
+    CARD.encode(),
+]
+
+
+@pytest.mark.parametrize("compression", [0, 4])
+@pytest.mark.parametrize("value", refused)
+def test_a_refused_receipt_with_a_card_number_leaves_a_stub_with_the_same_refusal(value, compression):
+    sent = batch("pos.receipts", 0, 5, [encoded(RECEIPT), value], compression=compression)
+    first, second = DefaultRecordBatch(without_cards(sent, STUB).data)
+    assert first.value == encoded(RECEIPT)
+    assert stub.read(second.value) is not None
+    faults = []
+    for one in (value, second.value):
+        with pytest.raises(Refused) as fault:
+            admit(b"12", one, second.timestamp, SKEW)
+        faults.append((fault.value.path, fault.value.reason, fault.value.hint))
+    assert faults[0] == faults[1]
+
+
+def test_a_card_number_in_the_key_of_a_refused_receipt_goes_too():
+    key = CARD.encode()
+    assert STUB(key, encoded(RECEIPT), 0) == (None, stub.write(Refused("$.store_id", *_key_words(key))))
+    assert STUB(b"12", encoded(changed("$.currency", "NO")), 0) is None
+
+
+def _key_words(key):
+    with pytest.raises(Refused) as fault:
+        admit(key, encoded(RECEIPT), 0, SKEW)
+    return fault.value.reason, fault.value.hint
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        encoded(RECEIPT),
+        encoded(changed("$.transaction_id", CARD)),
+        encoded(changed("$.currency", "NO")),
+        b"{",
+        None,
+        b"1234567890123456",
+    ],
+)
+def test_what_counts_and_what_holds_no_card_number_stays_as_it_is(value):
+    sent = batch("pos.receipts", 0, 5, [value])
+    assert without_cards(sent, STUB) is sent
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [("4" * 14, True), ("4111-1111 1111-11", True), ("4" * 13, False), (json.dumps("ø4"), True), ("4a" * 20, False)],
+)
+def test_the_quick_look_sees_all_digits_that_could_be_a_number(text, may):
+    assert may_hold_card(text.encode()) is may

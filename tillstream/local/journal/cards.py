@@ -1,0 +1,50 @@
+"""Which receipts leave a stub in the journal: those that were refused and hold what looks like a payment card number.
+
+Nearly all hold none, and are told quickly: digits become zeros, blanks and hyphens go, and no row of zeros is as long
+as the shortest number. Digits may be written as escapes in JSON, so those are looked into as well.
+"""
+
+from __future__ import annotations
+
+from aiokafka.record.default_records import DefaultRecordBatch
+
+from schemas import stub
+from schemas.admission import admit
+from schemas.card_search import holds_secret
+from schemas.errors import Refused
+from tillstream.local.journal.batch import Batch, Key, Stub, Value, stubbed
+
+_ZEROS = bytes(ord("0") if chr(code).isdecimal() and code < 128 else code for code in range(256))  # noqa: PLR2004  # ASCII
+_SHORTEST = b"0" * 14
+_ESCAPE = b"\\u"
+
+
+def without_cards(batch: Batch, stub_of: Stub) -> Batch:
+    """A batch of receipts as it may be kept."""
+    read = DefaultRecordBatch(batch.data)
+    data = batch.data
+    if read.compression_type:
+        data = b"\n".join(part for record in read for part in (record.key, record.value) if part is not None)
+    return stubbed(batch, stub_of) if may_hold_card(data) else batch
+
+
+def may_hold_card(data: bytes) -> bool:
+    """Whether there are digits enough for a card number: quick, and True for long ids too."""
+    return _SHORTEST in data.translate(_ZEROS, b" -") or _ESCAPE in data
+
+
+def make_stub(max_skew_us: int) -> Stub:
+    """Give the function that says what stands in the place of a record."""
+
+    def stub_of(key: Key, value: Value, timestamp: int) -> tuple[Key, Value] | None:
+        if not any(may_hold_card(part) for part in (key, value) if part is not None):
+            return None
+        try:
+            admit(key, value, timestamp, max_skew_us)
+        except Refused as refused:
+            in_key = key is not None and holds_secret(key)
+            if in_key or (value is not None and holds_secret(value)):
+                return (None if in_key else key), stub.write(refused)
+        return None
+
+    return stub_of
