@@ -124,6 +124,14 @@ def passes_unmutated(mutations: Sequence[Mutation], histories: int, *, faults: b
     return wrong
 
 
+def prove_all(
+    mutations: Sequence[Mutation], histories: int, jobs: int, *, thorough: bool, faults: bool = False
+) -> Iterator[Seen]:
+    """Prove several, so many at a time, in their order."""
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(lambda one: prove(one, histories, thorough=thorough, faults=faults), mutations)
+
+
 def main(
     histories: Annotated[int, typer.Option(min=1, help="Histories within which a mutation must be seen.")] = 20_000,
     faults: Annotated[bool, typer.Option("--faults", help="Whole processes too: minutes for each mutation.")] = False,
@@ -139,10 +147,9 @@ def main(
     if wrong:
         shown.print(f"Without any mutation these fail: {', '.join(wrong)}", highlight=False)
         raise typer.Exit(1)
-    with ThreadPoolExecutor(jobs) as pool:
-        proofs = pool.map(lambda mutation: prove(mutation, histories, thorough=True, faults=faults), chosen)
-        quiet = as_json or not shown.is_terminal
-        found = list(track(proofs, "mutations", len(chosen), console=shown, disable=quiet))
+    proofs = prove_all(chosen, histories, jobs, thorough=True, faults=faults)
+    quiet = as_json or not shown.is_terminal
+    found = list(track(proofs, "mutations", len(chosen), console=shown, disable=quiet))
     if as_json:
         out.print_json(json.dumps([_plain(seen) for seen in found]))
     else:

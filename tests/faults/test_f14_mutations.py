@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.faults.mutated import MUTATIONS, Edit
-from tests.faults.mutations import apply, copied, passes_unmutated, prove
+from tests.faults.mutations import apply, copied, passes_unmutated, prove_all
 
 pytestmark = pytest.mark.timeout(7200)
 SHORT, FULL = 1_000, 20_000
@@ -15,7 +17,7 @@ def test_f14_every_rule_taken_away_is_seen(full, table):
     """In short each mutation meets its scripted test, or histories where it has none; at full size both."""
     histories = FULL if full else SHORT
     assert passes_unmutated(MUTATIONS, 200) == []
-    seen = [prove(mutation, histories, thorough=full) for mutation in MUTATIONS]
+    seen = list(prove_all(MUTATIONS, histories, os.cpu_count() or 1, thorough=full))
     unseen = [f"{one.mutation.name}: {', '.join(one.wrong)}" for one in seen if one.wrong]
     table("F14", len(seen), sum(one.histories for one in seen), len(unseen), "")
     assert unseen == []
