@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from schemas.errors import Stop
-from tillstream.local.journal.batch import Batch, Stub, anonymous, split
+from tillstream.local.journal.batch import Batch, anonymous, split
 from tillstream.local.journal.cards import without_cards
 from tillstream.local.journal.gate import Gate
 from tillstream.local.journal.limit import Limit
@@ -34,7 +34,6 @@ class Follower:
     gate: Gate
     places: Collection[Place]
     receipts: str
-    stub_of: Stub
     limit: Limit
     folder: str
     clock: Callable[[], float] = time.monotonic
@@ -99,7 +98,7 @@ class Follower:
                     )
                 known = one.end
                 plain = anonymous(one)
-                found.append(without_cards(plain, self.stub_of) if topic == self.receipts else plain)
+                found.append(without_cards(plain) if topic == self.receipts else plain)
         return found
 
     async def _wait_out(self, fault: OSError, stop: asyncio.Event) -> None:
