@@ -37,6 +37,7 @@ from tillstream.settings import Settings
 from tillstream.waiting import admin, wait_for_kafka
 
 pytestmark = pytest.mark.integration
+MARK = 64  # bytes, more than a block without batches has
 
 
 @pytest.fixture
@@ -242,6 +243,27 @@ async def test_a_full_disk_shuts_clients_out_with_a_sentence_and_all_is_kept_onc
         assert journaled(own).total() == len(sent)
     async with broker(own, Disk(own)):
         assert await log(own) == before
+
+
+async def test_a_disk_that_fills_up_after_the_last_message_shuts_clients_out_and_lets_them_in_again(own, caplog):
+    disk = Disk(own)
+    async with broker(own, disk) as (task, _):
+        write = disk.append
+
+        def refuse_marks(name, data):
+            if len(data) < MARK:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            write(name, data)
+
+        disk.append = refuse_marks
+        await publish(own, receipts(10, seed=27))
+        async with asyncio.timeout(30):
+            while not is_shut(own):  # noqa: ASYNC110  # nobody tells
+                await asyncio.sleep(0.01)
+        assert journaled(own).total() == 10
+        disk.append = write
+        await answers(own, task)
+    assert "the journal is written again: clients get in again" in caplog.text
 
 
 async def test_stopped_while_the_disk_is_full_it_says_what_is_lost(own):

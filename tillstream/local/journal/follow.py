@@ -58,9 +58,10 @@ class Follower:
                     if oldest is not None and (last or self.clock() - oldest >= SYNC_SECONDS):
                         await asyncio.to_thread(self.writer.sync)
                         oldest = None
-                        if not self.gate.is_open and not last:
-                            log.warning("the journal is written again: clients get in again")
-                            await self.gate.open()
+                    if oldest is None and not self.gate.is_open and not last:
+                        await asyncio.to_thread(self.writer.prove)
+                        log.warning("the journal is written again: clients get in again")
+                        await self.gate.open()
                 except OSError as fault:
                     await self._wait_out(fault, stop)
                     oldest = None
