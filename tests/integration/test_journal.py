@@ -37,6 +37,7 @@ from tillstream.settings import Settings
 from tillstream.waiting import admin, wait_for_kafka
 
 pytestmark = pytest.mark.integration
+MARK = 64  # bytes, more than a block without batches has
 
 
 @pytest.fixture
@@ -163,6 +164,8 @@ async def test_rows_of_lost_receipts_go_before_their_offsets_come_again(own, env
             await publish(own, sent[400:800])
             assert await judge(own) == 0
         before = await log(own)
+    with ch.connect(own) as client:  # an epoch whose message was lost as well
+        client.command("INSERT INTO partition_results VALUES (7, 0, 'folded', 0, 1)")
     kept = journaled(own)
     assert kept.total() == 400
     assert sum(map(len, before.values())) == 800
@@ -174,7 +177,9 @@ async def test_rows_of_lost_receipts_go_before_their_offsets_come_again(own, env
                 ("late_lines", "offset"), ("receipts", "offset"), ("receipt_lines", "offset"), ("rejected", "offset"),
             ):  # fmt: skip
                 rows = client.query(f"SELECT partition, max({column}) FROM {table} GROUP BY partition").result_rows
+                assert rows or table in {"partition_results", "late_lines", "rejected"}, "older ones stay"
                 assert all(last < kept[partition] for partition, last in rows), table
+            assert client.query("SELECT count() FROM partition_results WHERE epoch != 1").result_rows == [(0,)]
         again = await log(own)
         assert again == {partition: records[: kept[partition]] for partition, records in before.items()}
         report = await migrate(own)
@@ -238,6 +243,27 @@ async def test_a_full_disk_shuts_clients_out_with_a_sentence_and_all_is_kept_onc
         assert journaled(own).total() == len(sent)
     async with broker(own, Disk(own)):
         assert await log(own) == before
+
+
+async def test_a_disk_that_fills_up_after_the_last_message_shuts_clients_out_and_lets_them_in_again(own, caplog):
+    disk = Disk(own)
+    async with broker(own, disk) as (task, _):
+        write = disk.append
+
+        def refuse_marks(name, data):
+            if len(data) < MARK:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            write(name, data)
+
+        disk.append = refuse_marks
+        await publish(own, receipts(10, seed=27))
+        async with asyncio.timeout(30):
+            while not is_shut(own):  # noqa: ASYNC110  # nobody tells
+                await asyncio.sleep(0.01)
+        assert journaled(own).total() == 10
+        disk.append = write
+        await answers(own, task)
+    assert "the journal is written again: clients get in again" in caplog.text
 
 
 async def test_stopped_while_the_disk_is_full_it_says_what_is_lost(own):

@@ -23,8 +23,10 @@ from tests.integration.harness import publish
 from tests.integration.journals import until_journaled
 from tests.integration.programs import none_left, program
 from tests.integration.test_exact import receipts
+from tests.unit.tillstream.local.journal.disks import stream, written
 from tillstream import kafka
 from tillstream.consumer_lag import READ
+from tillstream.local.journal.disk import Folder
 from tillstream.local.launch import free_port, settings_environment
 from tillstream.reconcile.run import reconcile
 from tillstream.settings import Settings
@@ -237,6 +239,22 @@ def test_a_killed_broker_comes_back_with_its_log_and_clients_go_on(tmp_path, env
     log = re.search(r"\(what it said last is in (\S+broker\.log)\)", up.everything())
     assert log
     assert Path(log[1]).exists()
+
+
+def test_a_damaged_journal_ends_the_start_with_file_byte_and_remedy_and_stays_as_it_is(tmp_path, environment):
+    folder = tmp_path / "broker" / "journal"
+    written(stream(30, seed=1), disk=Folder(folder))
+    file = min(folder.iterdir())
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    with program(["up", "--only", "broker"], environment(own(tmp_path))) as up:
+        assert up.ends() == 1
+    said = " ".join(up.err)
+    assert re.search(rf"The journal of the embedded broker is damaged: {re.escape(str(file))}, byte \d+: ", said)
+    assert "hint: Bring the file back from a backup" in said
+    assert "Traceback" not in said
+    assert file.read_bytes() == data
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from schemas.errors import Stop
 
 Key = bytes | None
 Value = bytes | None
-# Given key, value and timestamp (ms) of a record: what is journaled in their place, or None to keep them.
-Stub = Callable[[Key, Value, int], tuple[Key, Value] | None]
+# Given key and value of a record: what is journaled in their place, or None to keep them.
+Stub = Callable[[Key, Value], tuple[Key, Value] | None]
 
 _FORMAT = 2
 # base offset, length, leader's epoch, format, CRC, attributes, last offset delta, first and last timestamp,
@@ -79,7 +79,7 @@ def anonymous(batch: Batch) -> Batch:
 def stubbed(batch: Batch, stub: Stub) -> Batch:
     """The batch with a stub wherever `stub` gives one; the very same batch where it gives none."""
     records = list(DefaultRecordBatch(batch.data))
-    stubs = [stub(record.key, record.value, record.timestamp) for record in records]
+    stubs = [stub(record.key, record.value) for record in records]
     if not any(stubs):
         return batch
     return _rebuilt(batch, batch.end, [

@@ -9,17 +9,17 @@ from __future__ import annotations
 from aiokafka.record.default_records import DefaultRecordBatch
 
 from schemas import stub
-from schemas.admission import admit
 from schemas.card_search import holds_secret
+from schemas.decode import decode
 from schemas.errors import Refused
-from tillstream.local.journal.batch import Batch, Key, Stub, Value, stubbed
+from tillstream.local.journal.batch import Batch, Key, Value, stubbed
 
 _ZEROS = bytes(ord("0") if chr(code).isdecimal() and code < 128 else code for code in range(256))  # noqa: PLR2004  # ASCII
 _SHORTEST = b"0" * 14
 _ESCAPE = b"\\u"
 
 
-def without_cards(batch: Batch, stub_of: Stub) -> Batch:
+def without_cards(batch: Batch) -> Batch:
     """A batch of receipts as it may be kept."""
     read = DefaultRecordBatch(batch.data)
     data = batch.data
@@ -33,18 +33,20 @@ def may_hold_card(data: bytes) -> bool:
     return _SHORTEST in data.translate(_ZEROS, b" -") or _ESCAPE in data
 
 
-def make_stub(max_skew_us: int) -> Stub:
-    """Give the function that says what stands in the place of a record."""
+def stub_of(key: Key, value: Value) -> tuple[Key, Value] | None:
+    """What stands in the place of a record of `pos.receipts`; None where it may stand itself.
 
-    def stub_of(key: Key, value: Value, timestamp: int) -> tuple[Key, Value] | None:
-        if not any(may_hold_card(part) for part in (key, value) if part is not None):
-            return None
-        try:
-            admit(key, value, timestamp, max_skew_us)
-        except Refused as refused:
-            in_key = key is not None and holds_secret(key)
-            if in_key or (value is not None and holds_secret(value)):
-                return (None if in_key else key), stub.write(refused)
+    Refused by its own content, its value leaves a stub. One that could be counted stays, also where it is refused for
+    its key or its time: with another bound on skew it may count. A key that is not its receipt's store goes alone.
+    """
+    if not any(may_hold_card(part) for part in (key, value) if part is not None):
         return None
-
-    return stub_of
+    kept, store = value, b""
+    if value is not None:
+        try:
+            store = decode(value).store_id.encode()
+        except Refused as refused:
+            if holds_secret(value):
+                kept = stub.write(refused)
+    secret_key = key is not None and key != store and holds_secret(key)
+    return (None if secret_key else key, kept) if secret_key or kept is not value else None

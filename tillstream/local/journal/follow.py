@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from schemas.errors import Stop
-from tillstream.local.journal.batch import Batch, Stub, anonymous, split
+from tillstream.local.journal.batch import Batch, anonymous, split
 from tillstream.local.journal.cards import without_cards
 from tillstream.local.journal.gate import Gate
 from tillstream.local.journal.limit import Limit
@@ -34,7 +34,6 @@ class Follower:
     gate: Gate
     places: Collection[Place]
     receipts: str
-    stub_of: Stub
     limit: Limit
     folder: str
     clock: Callable[[], float] = time.monotonic
@@ -59,9 +58,10 @@ class Follower:
                     if oldest is not None and (last or self.clock() - oldest >= SYNC_SECONDS):
                         await asyncio.to_thread(self.writer.sync)
                         oldest = None
-                        if not self.gate.is_open and not last:
-                            log.warning("the journal is written again: clients get in again")
-                            await self.gate.open()
+                    if oldest is None and not self.gate.is_open and not last:
+                        await asyncio.to_thread(self.writer.prove)
+                        log.warning("the journal is written again: clients get in again")
+                        await self.gate.open()
                 except OSError as fault:
                     await self._wait_out(fault, stop)
                     oldest = None
@@ -99,7 +99,7 @@ class Follower:
                     )
                 known = one.end
                 plain = anonymous(one)
-                found.append(without_cards(plain, self.stub_of) if topic == self.receipts else plain)
+                found.append(without_cards(plain) if topic == self.receipts else plain)
         return found
 
     async def _wait_out(self, fault: OSError, stop: asyncio.Event) -> None:

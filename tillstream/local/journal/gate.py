@@ -28,21 +28,26 @@ class _End(asyncio.Protocol):
         self.transport.set_write_buffer_limits(HIGH_WATER)
 
     def data_received(self, data: bytes) -> None:
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.write(data)
+        if (beyond := self._beyond()) is not None:
+            beyond.write(data)
 
     def pause_writing(self) -> None:
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.pause_reading()
+        if (beyond := self._beyond()) is not None:
+            beyond.pause_reading()
 
     def resume_writing(self) -> None:
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.resume_reading()
+        if (beyond := self._beyond()) is not None:
+            beyond.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.close()
+        if (beyond := self._beyond()) is not None:
+            beyond.close()
+
+    def _beyond(self) -> asyncio.Transport | None:
+        """The other end's transport, unless it is closing already."""
+        transport = self.other.transport if self.other is not None else None
+        return None if transport is None or transport.is_closing() else transport
 
 
 class _Client(_End):

@@ -9,15 +9,15 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from schemas.errors import Stop, Unavailable
-from schemas.topics import RECEIPTS
+from schemas.topics import EPOCHS, RECEIPTS
 from tillstream import topic_admin
 from tillstream.local.journal import link as broker
 from tillstream.local.journal import stale
-from tillstream.local.journal.cards import make_stub
 from tillstream.local.journal.disk import Disk
 from tillstream.local.journal.fill import fill, is_fresh
 from tillstream.local.journal.follow import Follower
 from tillstream.local.journal.gate import Gate
+from tillstream.local.journal.known import known_epochs
 from tillstream.local.journal.limit import Limit
 from tillstream.local.journal.link import Link
 from tillstream.local.journal.recovery import Recovered, blocks, recover
@@ -85,8 +85,7 @@ class Journal:
             await _together(self._fill(link, found, ends), self._drop(found))
         await gate.open()
         return Follower(
-            link, writer, gate, places, self._settings.topic_prefix + RECEIPTS, make_stub(self._settings.max_skew_us),
-            self._limit, self._disk.where(""),
+            link, writer, gate, places, self._settings.topic_prefix + RECEIPTS, self._limit, self._disk.where(""),
         )  # fmt: skip
 
     async def _fill(self, link: Link, found: Recovered, ends: dict[tuple[str, int], int]) -> None:
@@ -107,9 +106,14 @@ class Journal:
                 await wait_for_clickhouse(self._settings, 0.0, quietly=True)
             except Unavailable:
                 return
-        rows = await asyncio.to_thread(stale.drop, self._settings, found.identity.id, found.ends)
+        rows = await asyncio.to_thread(self._drop_stale, found)
         if rows:
             log.warning("%s rows of messages that the journal does not have are removed from ClickHouse", f"{rows:,}")
+
+    def _drop_stale(self, found: Recovered) -> int:
+        topic = self._settings.topic_prefix + EPOCHS
+        epochs = known_epochs(topic, blocks(self._disk, found))
+        return stale.drop(self._settings, found.identity.id, found.ends, epochs)
 
 
 async def _together(*work: Coroutine[Any, Any, None]) -> None:

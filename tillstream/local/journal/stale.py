@@ -1,14 +1,15 @@
 """Rows of receipts that a crash took before the journal had them: removed before their offsets are used again.
 
-They are told by their offsets, which lie at or beyond the journal's end of their partition. That holds for rows of
-this journal's log only, so the database bears the journal's id, and rows of another log are refused.
+They are told by their offsets, which lie at or beyond the journal's end of their partition; or by an epoch of which the
+journal has no message, since its number will be given again. That holds for rows of this journal's log only, so the
+database bears the journal's id, and rows of another log are refused.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from clickhouse_connect.driver.client import Client
 
@@ -32,8 +33,10 @@ _INSERTS_SECONDS = 60.0
 _WAIT = {"mutations_sync": 2}
 
 
-def drop(settings: Settings, journal: str, ends: Mapping[Place, int]) -> int:
+def drop(settings: Settings, journal: str, ends: Mapping[Place, int], epochs: Collection[int]) -> int:
     """Remove the rows at or beyond `ends`, and mark the database as this journal's; gives how many rows they were.
+
+    Rows of other epochs than `epochs` go too.
 
     Raises Unavailable when ClickHouse does not answer, and Stop where the database holds rows of another log.
     """
@@ -55,19 +58,20 @@ def drop(settings: Settings, journal: str, ends: Mapping[Place, int]) -> int:
             client.insert("migrations", [[_OWNER, journal]], column_names=["name", "sha256"])
             return 0
         _until_no_insert_runs(client)
-        return sum(
-            _delete(client, table, stale) for table, stale in conditions(settings, ends).items() if table in tables
-        )
+        stale = conditions(settings, ends, epochs)
+        return sum(_delete(client, table, which) for table, which in stale.items() if table in tables)
 
 
-def conditions(settings: Settings, ends: Mapping[Place, int]) -> dict[str, str]:
+def conditions(settings: Settings, ends: Mapping[Place, int], epochs: Collection[int]) -> dict[str, str]:
     """What is stale, by table, as SQL."""
     prefix = settings.topic_prefix
-    found = {table: f"{column} >= {_end('partition', prefix + RECEIPTS, ends)}" for table, column in OFFSETS.items()}
+    unknown = f"epoch NOT IN ({', '.join(map(str, sorted(epochs)))})" if epochs else "1"
+    end = _end("partition", prefix + RECEIPTS, ends)
+    found = {table: f"{column} >= {end} OR {unknown}" for table, column in OFFSETS.items()}
     kept = [prefix + topic for topic in JOURNALED if topic != EPOCHS]
     of_kept = " OR ".join(f"(topic = {_text(topic)} AND offset >= {_end('partition', topic, ends)})" for topic in kept)
     # Topics without a journal begin anew: what was set aside of them is set aside again.
-    found["rejected"] = f"topic NOT IN ({', '.join(map(_text, kept))}) OR {of_kept}"
+    found["rejected"] = f"topic NOT IN ({', '.join(map(_text, kept))}) OR {of_kept} OR (epoch != 0 AND {unknown})"
     found["epochs"] = f"version >= {ends.get((prefix + EPOCHS, 0), 0)}"
     return found
 

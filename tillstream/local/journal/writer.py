@@ -55,6 +55,12 @@ class Writer:
             # What a crash leaves of the mark does not matter: without it a damaged block is taken for a torn one.
             self._write(())
 
+    def prove(self) -> None:
+        """Write and sync a mark: what returns from here can be written."""
+        self._write(())
+        self._disk.sync(self._name())
+        self._settle()
+
     def recede(self) -> None:
         """Cut everything that is not durable, so that it can be read from the broker and written again.
 

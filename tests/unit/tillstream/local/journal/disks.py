@@ -146,3 +146,31 @@ def written(batches, per_block=3, segment_bytes=900, disk=None):
         writer.append(batches[at : at + per_block])
         writer.sync()
     return disk
+
+
+def killed_at_each_operation(sent, seeds):
+    """(how often a run was killed, batches lost of those that were synced or not brought by the run after it).
+
+    Each write, sync, creation and cut has its turn: once with only the process gone, and by each seed with the
+    machine gone as well, so that any part of what was not synced is lost.
+    """
+    crashed = lost = 0
+    while True:
+        disk, synced = LossyDisk(crash_at=crashed + 1), 0
+        try:
+            writer = Writer(disk, recover(disk, "", 2), 700)
+            writer.begin()
+            for at in range(0, len(sent), 2):
+                writer.append(sent[at : at + 2])
+                writer.sync()
+                synced = at + 2
+        except Crash:
+            crashed += 1
+        else:
+            return crashed, lost
+        for left in (LossyDisk(disk.files), *(disk.after_crash(random.Random(seed)) for seed in seeds)):
+            found, _ = opened(left)
+            assert found == sent[: len(found)]
+            lost += max(0, synced - len(found))
+            again, _ = opened(written(sent[len(found) :], disk=left))
+            lost += again != sent

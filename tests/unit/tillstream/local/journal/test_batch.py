@@ -44,7 +44,7 @@ def test_a_producers_number_and_sequence_are_taken_out_and_the_checksum_is_right
 @pytest.mark.parametrize("compression", [0, 4])
 def test_a_stub_takes_the_place_of_one_record_and_nothing_else_changes(compression):
     one = batch("t", 1, 7, [b"a", b"secret", None], compression=compression)
-    kept = stubbed(one, lambda key, value, when: (None, b"stub") if value == b"secret" else None)
+    kept = stubbed(one, lambda key, value: (None, b"stub") if value == b"secret" else None)
     read = DefaultRecordBatch(kept.data)
     assert read.validate_crc()
     assert read.compression_type == compression
