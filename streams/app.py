@@ -25,7 +25,7 @@ from streams.log_reader import look, read_on
 from streams.outlet import KafkaOutlet
 from streams.same_log import check_log
 from streams.state import PartitionState
-from streams.tables import StateTable
+from streams.tables import StateTable, StateTables
 from streams.transport import ChunkConsumer, ChunkSchema, ChunkTransport
 from streams.windows import Windows
 
@@ -121,6 +121,7 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
         store="memory://",
+        TableManager=StateTables,
         table_standby_replicas=0,
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -160,9 +160,32 @@ async def test_an_assignment_begins_with_nothing_of_the_one_before(table, monkey
     monkeypatch.setattr(faust.Table, "on_rebalance", nothing)
     found = changelog()
     table.apply_changelog_batch(events((AFTER_SEEK, found[:2])))
-    await table.on_rebalance({CHANGELOG}, set(), {CHANGELOG}, 2)
+    await table.on_rebalance({CHANGELOG}, set(), {CHANGELOG})
     table.apply_changelog_batch(events((AFTER_SEEK, found)))
     await completed(table, end=5)
     [([state], revokes)] = table.handed
     assert state.applied == 2
     assert revokes == 7, "as many as there had been when it was assigned"
+
+
+async def test_a_restore_that_was_complete_when_another_rebalance_began_is_dropped_for_that_ones_own(table):
+    """Faust's recovery is told of a rebalance only after the table, and what it completes meanwhile has been forgotten.
+
+    generation 1  |--- reads all ---|          says that it is complete
+    generation 2                     | the table forgets |               reads all, says that it is complete
+    """
+    app, found = table.app, changelog()
+    app.consumer_generation_id = 3  # so that Faust does not go on to a consumer that is not there
+    app.consumer = SimpleNamespace(assignment=set)
+    recovery = app.tables.recovery
+    recovery.actives_for_table[table] = {CHANGELOG}
+    await table.on_rebalance({CHANGELOG}, set(), {CHANGELOG}, 1)
+    table.apply_changelog_batch(events((AFTER_SEEK, found)))
+    recovery.active_highwaters[CHANGELOG] = 5
+    await table.on_rebalance({CHANGELOG}, set(), {CHANGELOG}, 2)
+    await recovery.on_recovery_completed(1)
+    assert (table.handed, table.crashes) == ([], [])
+    table.apply_changelog_batch(events((AFTER_SEEK, found)))
+    await recovery.on_recovery_completed(2)
+    [([state], _)] = table.handed
+    assert (state.applied, table.crashes) == (2, [])
