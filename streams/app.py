@@ -22,7 +22,7 @@ from streams import failpoints
 from streams.agents import Folding, PartitionTask
 from streams.flush import Role
 from streams.log_reader import look, read_on
-from streams.outlet import KafkaOutlet
+from streams.outlet import KafkaOutlet, renewing
 from streams.same_log import check_log
 from streams.state import PartitionState
 from streams.tables import StateTable, StateTables
@@ -145,9 +145,10 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
         raise AssertionError(f"Faust names the changelog {table.changelog_topic_name}")
     app.folding = Folding(app.crash)
     performed = failpoints.armed(os.environ)
+    renew = renewing(lambda: app.producer)
 
     def task(state: PartitionState) -> PartitionTask:
-        outlet = KafkaOutlet(app.producer._ensure_producer, roles)  # noqa: SLF001  # the batch interface is aiokafka's own
+        outlet = KafkaOutlet(app.producer._ensure_producer, roles, renew)  # noqa: SLF001  # the batch interface is aiokafka's own
         consumed = ConsumedPartition(app.consumer, TP(source, state.partition))
         return PartitionTask(state, source, config.max_skew_us, outlet, consumed, performed)
 
