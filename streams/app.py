@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from schemas import topics
-from schemas.errors import Stop
+from schemas.errors import Again, TillstreamError
 from streams import failpoints
 from streams.agents import Folding, PartitionTask
 from streams.flush import Role
@@ -205,7 +205,7 @@ def _credentials(config: WorkerConfig) -> Any:
 
 
 async def run_worker(config: WorkerConfig, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
-    """Run a worker until `stop` is set; raises Stop, or whatever else ended it, when it cannot go on."""
+    """Run a worker until `stop` is set; raises Stop or Again when it cannot go on."""
     app = make_app(config, on_ready)
     app.finalize()
     # What is imported by now lives for ever; the state holds few objects that can be part of a cycle.
@@ -230,4 +230,4 @@ async def run_worker(config: WorkerConfig, stop: asyncio.Event, on_ready: Callab
         await asyncio.gather(started, return_exceptions=True)
     reason = app.crash_reason
     if reason is not None:
-        raise reason if isinstance(reason, Stop) else Stop(f"The worker failed: {reason!r}", "Its log has the details.")
+        raise reason if isinstance(reason, TillstreamError) else Again(f"The worker failed: {reason!r}")

@@ -23,7 +23,7 @@ from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.types import TP
 
-from schemas.errors import Stop
+from schemas.errors import Again, Stop
 from streams.restore import Restore
 from streams.state import PartitionState
 from streams.transport import AFTER_SEEK, Chunk
@@ -108,10 +108,9 @@ class StateTable(faust.Table):
         partition = chunk.tp.partition
         expected = self._read.get(partition, AFTER_SEEK)
         if chunk.follows != expected:
-            raise Stop(
+            raise Again(
                 f"The changelog of partition {partition} was not read whole: a part that ends at {chunk.last}"
-                f" follows {chunk.follows}, not {expected}.",
-                "Start the worker again.",
+                f" follows {chunk.follows}, not {expected}."
             )
         self._restores[partition].take((record.key, record.value) for record in chunk.records)
         self._read[partition] = chunk.last
@@ -143,10 +142,9 @@ class StateTable(faust.Table):
             raise self._fault
         end = self.app.tables.recovery.active_highwaters[tp]
         if self._read.get(tp.partition, -1) < end:
-            raise Stop(
+            raise Again(
                 f"The changelog of partition {tp.partition} was read up to {self._read.get(tp.partition, -1)},"
-                f" not to its end {end}.",
-                "Start the worker again.",
+                f" not to its end {end}."
             )
 
     def _restored(self, tp: TP) -> PartitionState:

@@ -32,6 +32,8 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from schemas.errors import Again
+
 AFTER_SEEK = -1
 UNKNOWN = -2
 
@@ -93,6 +95,10 @@ class ChunkSchema(faust.Schema):
 
 class PatientConsumerThread(driver.AIOKafkaConsumerThread):
     """Commits without crashing: False is an answer, and the next interval tries again."""
+
+    def reads_no_more(self) -> bool:
+        """Whether aiokafka's fetching task has ended, which an answer that was cut off can bring about."""
+        return bool(self._ensure_consumer()._fetcher.error_future.done())  # noqa: SLF001  # it tells nobody
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         assigned = self.assignment()
@@ -209,7 +215,10 @@ class ChunkConsumer(driver.Consumer):
             if not active:
                 await asyncio.sleep(0.02)
                 return {}, active
-            return await self._getmany(active_partitions=active, timeout=timeout), active
+            records = await self._getmany(active_partitions=active, timeout=timeout)
+            if not records and not self.app.should_stop and self._thread.reads_no_more():
+                await self.app.crash(Again("Kafka's client has stopped reading."))
+            return records, active
         finally:
             self.not_waiting_next_records.set()
 

@@ -1,11 +1,11 @@
-"""A restore that did not read its changelog whole stops the worker; one that did hands the states over."""
+"""A restore that did not read its changelog whole ends the worker; one that did hands the states over."""
 
 from types import SimpleNamespace
 
 import pytest
 from faust.types import TP
 
-from schemas.errors import Stop
+from schemas.errors import Again
 from streams.app import WorkerConfig, make_app
 from streams.flush import Send
 from streams.transport import AFTER_SEEK, UNKNOWN, Chunk
@@ -109,27 +109,27 @@ async def test_partitions_that_are_revoked_while_the_rest_is_read_are_left_to_th
 
 
 @pytest.mark.parametrize("follows", [UNKNOWN, 4, AFTER_SEEK])
-async def test_a_hole_in_the_changelog_stops_the_worker(table, follows):
+async def test_a_hole_in_the_changelog_makes_the_worker_begin_anew(table, follows):
     found = changelog()
     table.apply_changelog_batch(events((AFTER_SEEK, found[:4]), (follows, found[5:])))
     await completed(table, end=5)
     assert table.handed == []
-    [stop] = table.crashes
-    assert isinstance(stop, Stop)
-    assert "partition 0 was not read whole" in stop.sentence
-    assert stop.hint == "Start the worker again."
+    [again] = table.crashes
+    assert isinstance(again, Again)
+    assert "partition 0 was not read whole" in again.sentence
 
 
-async def test_a_changelog_that_does_not_begin_after_a_seek_stops_the_worker(table):
+async def test_a_changelog_that_does_not_begin_after_a_seek_makes_it_begin_anew(table):
     table.apply_changelog_batch(events((UNKNOWN, changelog())))
     await completed(table, end=5)
-    assert isinstance(table.crashes[0], Stop)
+    assert isinstance(table.crashes[0], Again)
 
 
-async def test_a_restore_that_did_not_reach_the_end_stops_the_worker(table):
+async def test_a_restore_that_did_not_reach_the_end_makes_the_worker_begin_anew(table):
     table.apply_changelog_batch(events((AFTER_SEEK, changelog()[:4])))
     await completed(table, end=5)
     assert table.handed == []
+    assert isinstance(table.crashes[0], Again)
     assert "was read up to 3, not to its end 5" in table.crashes[0].sentence
 
 

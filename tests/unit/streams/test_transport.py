@@ -8,6 +8,7 @@ from aiokafka.errors import CommitFailedError, IllegalGenerationError, IllegalSt
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
+from schemas.errors import Again
 from streams.app import WorkerConfig, make_app
 from streams.transport import AFTER_SEEK, UNKNOWN, PatientConsumerThread
 
@@ -27,6 +28,10 @@ class ToldThread:
         self.seeks = []
         self.while_committing = lambda: None
         self.while_fetching = None
+        self.dead = False
+
+    def reads_no_more(self):
+        return self.dead
 
     def assignment(self):
         return set(self.assigned)
@@ -292,6 +297,20 @@ class TestDelivery:
         await delivered.aclose()
         [chunk] = [message.value async for _, message in consumer.getmany(1.0)]
         assert (chunk.follows, chunk.first) == (7, 8), "not AFTER_SEEK: the hole shows"
+
+    async def test_a_client_that_reads_no_more_ends_the_worker_so_that_it_begins_anew(self, consumer, monkeypatch):
+        reasons = []
+
+        async def crash(reason):
+            reasons.append(reason)
+
+        monkeypatch.setattr(consumer.app, "crash", crash)
+        await fetched(consumer, {})
+        assert reasons == []
+        consumer._thread.dead = True
+        await fetched(consumer, {})
+        [again] = reasons
+        assert isinstance(again, Again)
 
     async def test_while_the_flow_is_stopped_it_waits(self, consumer):
         consumer.stop_flow()
