@@ -198,8 +198,10 @@ async def run_sink(
             consumer.subscribe(list(prepare), listener=loop)
             await loop.run(stop, on_ready)
         finally:
-            with contextlib.suppress(KafkaError):  # of the task that has ended
+            try:
                 await consumer.stop()
+            except KafkaError:  # of the task that has ended; it has left the group by now
+                await consumer._client.close()  # noqa: SLF001  # what `stop` has not come to
         if stop.is_set():
             return
         log.warning("%s sink: Kafka's client had stopped reading: another one goes on", name)
