@@ -144,6 +144,8 @@ class ChunkConsumer(driver.Consumer):
             fetching = asyncio.ensure_future(self._wait_next_records(timeout))
             fetch = self._fetch = _Fetch(fetching, dict(self._seeks), self.app.consumer_generation_id)
         await asyncio.wait({fetch.fetching})  # unlike awaiting it, this leaves it alone where we are cancelled
+        if self._fetch is not fetch:
+            return  # somebody else has waited for the same one, and has it
         self._fetch = None
         if fetch.fetching.result()[0] is None or self.should_stop:
             return
