@@ -3,6 +3,7 @@
 TillstreamError
 ├── Refused        bad input: never retry; goes to `pos.rejected` with its path and reason
 ├── Unavailable    a neighbour is away: wait and try again
+├── Again          the process must begin anew: end it, and let whatever supervises it start it again
 └── Stop           no retry can mend it: end the process with the sentence that mends it
 """
 
@@ -35,6 +36,14 @@ class Unavailable(TillstreamError):
         self.neighbour = neighbour
         self.reason = reason
         self.retry_after = retry_after
+
+
+class Again(TillstreamError):
+    """Ends the process, which goes on where it was when it is started again. `sentence` says what has happened."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
 
 
 class Stop(TillstreamError):

@@ -59,10 +59,13 @@ class SinkLoop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._begin()
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
-        """Run until `stop`; then write and commit what is at hand. `on_ready` is called once assigned. Raises Stop."""
+        """Run until `stop`, or until the consumer reads no more; then write and commit what is at hand.
+
+        `on_ready` is called once assigned. Raises Stop.
+        """
         ready = False
         try:
-            while not stop.is_set():
+            while not stop.is_set() and not self.reads_no_more():
                 await self._poll()
                 if not ready and self._consumer.assignment():
                     ready = True
@@ -75,6 +78,10 @@ class SinkLoop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             if self._writing is not None:
                 self._writing.cancel()
                 await asyncio.gather(self._writing, return_exceptions=True)
+
+    def reads_no_more(self) -> bool:
+        """Whether aiokafka's fetching task has ended, which an answer that was cut off can bring about."""
+        return bool(self._consumer._fetcher.error_future.done())  # noqa: SLF001  # it tells nobody
 
     async def _finish(self) -> None:
         """Write and commit what is at hand, unless that takes too long: nothing that is not committed is lost."""
@@ -172,22 +179,29 @@ async def run_sink(
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Join the group and run a loop over the topics of `prepare` until `stop`. Raises Stop."""
-    consumer = AIOKafkaConsumer(
-        group_id=group,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=200,
-        max_partition_fetch_bytes=8 * 1024 * 1024,
-        session_timeout_ms=10_000,
-        heartbeat_interval_ms=2_000,
-        rebalance_timeout_ms=6_000,
-        metadata_max_age_ms=METADATA_AGE_MS,
-        **kafka_options,
-    )
-    await consumer.start()
-    try:
-        loop = SinkLoop(name, consumer, prepare, store)
-        consumer.subscribe(list(prepare), listener=loop)
-        await loop.run(stop, on_ready)
-    finally:
-        await consumer.stop()
+    while True:
+        consumer = AIOKafkaConsumer(
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=200,
+            max_partition_fetch_bytes=8 * 1024 * 1024,
+            session_timeout_ms=10_000,
+            heartbeat_interval_ms=2_000,
+            rebalance_timeout_ms=6_000,
+            metadata_max_age_ms=METADATA_AGE_MS,
+            **kafka_options,
+        )
+        await consumer.start()
+        try:
+            loop = SinkLoop(name, consumer, prepare, store)
+            consumer.subscribe(list(prepare), listener=loop)
+            await loop.run(stop, on_ready)
+        finally:
+            try:
+                await consumer.stop()
+            except KafkaError:  # of the task that has ended; it has left the group by now
+                await consumer._client.close()  # noqa: SLF001  # what `stop` has not come to
+        if stop.is_set():
+            return
+        log.warning("%s sink: Kafka's client had stopped reading: another one goes on", name)

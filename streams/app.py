@@ -17,15 +17,15 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from schemas import topics
-from schemas.errors import Stop
+from schemas.errors import Again, TillstreamError
 from streams import failpoints
 from streams.agents import Folding, PartitionTask
 from streams.flush import Role
 from streams.log_reader import look, read_on
-from streams.outlet import KafkaOutlet
+from streams.outlet import KafkaOutlet, renewing
 from streams.same_log import check_log
 from streams.state import PartitionState
-from streams.tables import StateTable
+from streams.tables import StateTable, StateTables
 from streams.transport import ChunkConsumer, ChunkSchema, ChunkTransport
 from streams.windows import Windows
 
@@ -121,6 +121,7 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
         store="memory://",
+        TableManager=StateTables,
         table_standby_replicas=0,
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -144,9 +145,10 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
         raise AssertionError(f"Faust names the changelog {table.changelog_topic_name}")
     app.folding = Folding(app.crash)
     performed = failpoints.armed(os.environ)
+    renew = renewing(lambda: app.producer)
 
     def task(state: PartitionState) -> PartitionTask:
-        outlet = KafkaOutlet(app.producer._ensure_producer, roles)  # noqa: SLF001  # the batch interface is aiokafka's own
+        outlet = KafkaOutlet(app.producer._ensure_producer, roles, renew)  # noqa: SLF001  # the batch interface is aiokafka's own
         consumed = ConsumedPartition(app.consumer, TP(source, state.partition))
         return PartitionTask(state, source, config.max_skew_us, outlet, consumed, performed)
 
@@ -203,7 +205,7 @@ def _credentials(config: WorkerConfig) -> Any:
 
 
 async def run_worker(config: WorkerConfig, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
-    """Run a worker until `stop` is set; raises Stop, or whatever else ended it, when it cannot go on."""
+    """Run a worker until `stop` is set; raises Stop or Again when it cannot go on."""
     app = make_app(config, on_ready)
     app.finalize()
     # What is imported by now lives for ever; the state holds few objects that can be part of a cycle.
@@ -228,4 +230,4 @@ async def run_worker(config: WorkerConfig, stop: asyncio.Event, on_ready: Callab
         await asyncio.gather(started, return_exceptions=True)
     reason = app.crash_reason
     if reason is not None:
-        raise reason if isinstance(reason, Stop) else Stop(f"The worker failed: {reason!r}", "Its log has the details.")
+        raise reason if isinstance(reason, TillstreamError) else Again(f"The worker failed: {reason!r}")

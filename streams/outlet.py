@@ -3,14 +3,16 @@
 An outage makes it wait: a batch that fails is built and sent again, for ever. Sending a record twice is
 harmless, since every record is absolute. What no retry can mend (a partition that is missing, a message that is
 too large, rights that are missing) raises Stop; a missing topic may be a broker that does not know it yet.
+Where aiokafka's sending task has ended, which an answer that was cut off can bring about, another producer is made.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiokafka.errors import (
@@ -31,9 +33,12 @@ LONGEST_WAIT = 5.0
 class KafkaOutlet:
     """Sends through an AIOKafkaProducer to the topics of each role; one per partition task."""
 
-    def __init__(self, producer: Callable[[], Any], topics: Mapping[Role, str]) -> None:
+    def __init__(
+        self, producer: Callable[[], Any], topics: Mapping[Role, str], renew: Callable[[], Awaitable[None]]
+    ) -> None:
         self._producer = producer
         self._topics = topics
+        self._renew = renew
         self._sent: list[tuple[asyncio.Future[Any], str, int, list[Message]]] = []
 
     async def send(self, role: Role, partition: int, messages: list[Message]) -> None:
@@ -92,10 +97,37 @@ class KafkaOutlet:
                     "Kafka does not acknowledge what goes to %s (%s): sending it again", topic, type(fault).__name__
                 )
             await asyncio.sleep(random.uniform(0.1, min(LONGEST_WAIT, 0.2 * 2**attempt)))  # noqa: S311  # jitter
+            if any(type(fault) is KafkaError for fault, *_ in failed):  # what a producer says that has ended
+                await self._renew()
             for _, topic, partition, messages in failed:
                 await self._send(topic, partition, messages)
         if attempt:
             log.warning("Kafka acknowledges again")
+
+
+def renewing(producer_of: Callable[[], Any]) -> Callable[[], Awaitable[None]]:
+    """A function that gives Faust's producer another client of aiokafka's where the one it has sends no more."""
+    making = asyncio.Lock()
+
+    async def renew() -> None:
+        async with making:
+            producer = producer_of()
+            ended = producer._producer  # noqa: SLF001  # Faust shows it to nobody
+            if not ended._sender.sender_task.done():  # noqa: SLF001  # nor does aiokafka; another partition was quicker
+                return
+            client = producer._new_producer()  # noqa: SLF001  # likewise
+            try:
+                await client.start()
+            except KafkaError as fault:  # it is tried again as soon as what was sent has failed again
+                log.warning("Kafka takes no new connection (%s)", type(fault).__name__)
+                await client.stop()
+                return
+            producer._producer = client  # noqa: SLF001  # likewise
+            log.warning("Kafka's client had stopped sending: another one goes on")
+            with contextlib.suppress(KafkaError):
+                await ended.stop()
+
+    return renew
 
 
 def _failed(result: object) -> bool:

@@ -3,7 +3,8 @@
 Faust assigns, reads the changelog back and calls; what stands in a record and which one holds is decided in
 streams.restore. Faust's recovery swallows errors and can lose a delivered event when a rebalance clears its
 queues, so the table checks that the chunks follow each other and reach the end; a hole stops the worker, and
-its next start reads everything again.
+its next start reads everything again. Nor does its recovery notice at once that another rebalance has begun: it may
+still say that it is complete after the table has dropped what was read. So each completion is told with its generation.
 
 Faust reads to where the changelog ended when it began. A frozen owner may write after that, and the cleaner then remove
 records that its ones supersede before they were read here; so the rest is read too, to the end that is found then.
@@ -14,16 +15,44 @@ from __future__ import annotations
 import secrets
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import faust
+from faust.tables.manager import TableManager
+from faust.tables.recovery import Recovery
 from faust.types import TP
 
-from schemas.errors import Stop
+from schemas.errors import Again, Stop
 from streams.restore import Restore
 from streams.state import PartitionState
 from streams.transport import AFTER_SEEK, Chunk
 from streams.windows import Windows
+
+# The generation whose restore is complete, for the task that Faust tells the table in.
+_complete: ContextVar[int] = ContextVar("_complete", default=0)
+
+
+class StateRecovery(Recovery):
+    """Faust's recovery; lets the table know which generation of the group a completed one belongs to."""
+
+    async def on_recovery_completed(self, generation_id: int = 0) -> None:
+        """Tell the table."""
+        _complete.set(generation_id)
+        await super().on_recovery_completed(generation_id)
+
+
+class StateTables(TableManager):
+    """Faust's tables, with that recovery."""
+
+    _recovery: StateRecovery | None = None
+
+    @property
+    def recovery(self) -> StateRecovery:
+        """The recovery service, made when it is first asked for."""
+        if self._recovery is None:
+            self._recovery = StateRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery
 
 
 class StateTable(faust.Table):
@@ -48,6 +77,7 @@ class StateTable(faust.Table):
         self._read_on = read_on
         self._on_restored = on_restored
         self._revokes = 0
+        self._generation = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -61,6 +91,7 @@ class StateTable(faust.Table):
         """Drop everything: state is restored anew at each assignment, also of partitions that stay."""
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
         self._forget()
+        self._generation = generation_id
         self._revokes = self._count_revokes()
         self.app.tables.recovery.buffers.clear()
         self.app.tables.recovery.active_offsets.clear()
@@ -77,10 +108,9 @@ class StateTable(faust.Table):
         partition = chunk.tp.partition
         expected = self._read.get(partition, AFTER_SEEK)
         if chunk.follows != expected:
-            raise Stop(
+            raise Again(
                 f"The changelog of partition {partition} was not read whole: a part that ends at {chunk.last}"
-                f" follows {chunk.follows}, not {expected}.",
-                "Start the worker again.",
+                f" follows {chunk.follows}, not {expected}."
             )
         self._restores[partition].take((record.key, record.value) for record in chunk.records)
         self._read[partition] = chunk.last
@@ -88,6 +118,8 @@ class StateTable(faust.Table):
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Check that all was read, build the states, hand them over."""
         await super().on_recovery_completed(active_tps, standby_tps)
+        if _complete.get() != self._generation:
+            return  # a rebalance has dropped what it read; its own restore comes
         revokes = self._revokes
         try:
             for tp in active_tps:
@@ -110,10 +142,9 @@ class StateTable(faust.Table):
             raise self._fault
         end = self.app.tables.recovery.active_highwaters[tp]
         if self._read.get(tp.partition, -1) < end:
-            raise Stop(
+            raise Again(
                 f"The changelog of partition {tp.partition} was read up to {self._read.get(tp.partition, -1)},"
-                f" not to its end {end}.",
-                "Start the worker again.",
+                f" not to its end {end}."
             )
 
     def _restored(self, tp: TP) -> PartitionState:

@@ -8,6 +8,8 @@ This file also mends what breaks exactness or availability on the way (each meas
 * A failed commit crashes the app and is forgotten. Here it is tried again at the next interval.
 * Delivered chunks can be dropped when a rebalance clears Faust's queues. Here each chunk carries the offset
   that it follows, so that who folds it sees the hole.
+* A rebalance cancels whoever waits for a fetch, but not the fetch, which may go on to take what is read after the
+  next seek, and nobody hears of it. Here the next call takes over a fetch that is under way.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ from aiokafka.errors import (
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+
+from schemas.errors import Again
 
 AFTER_SEEK = -1
 UNKNOWN = -2
@@ -59,6 +63,15 @@ class Chunk:
         return int(self.records[-1].offset)
 
 
+@dataclass(frozen=True, slots=True)
+class _Fetch:
+    """A fetch under way, how often each partition had been sought when it began, and the group's generation then."""
+
+    fetching: asyncio.Future[tuple[Any, set[TP] | None]]
+    seeks: dict[TP, int]
+    generation: int
+
+
 class _Forgetful(dict[TP, int | None]):
     """Stands in for Faust's read offsets, by which it drops what is delivered again after seeking back."""
 
@@ -82,6 +95,10 @@ class ChunkSchema(faust.Schema):
 
 class PatientConsumerThread(driver.AIOKafkaConsumerThread):
     """Commits without crashing: False is an answer, and the next interval tries again."""
+
+    def reads_no_more(self) -> bool:
+        """Whether aiokafka's fetching task has ended, which an answer that was cut off can bring about."""
+        return bool(self._ensure_consumer()._fetcher.error_future.done())  # noqa: SLF001  # it tells nobody
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         assigned = self.assignment()
@@ -111,6 +128,7 @@ class ChunkConsumer(driver.Consumer):
         self._next: dict[TP, int] = {}
         # The next offset to fold by the restored state, where it is known: a commit beyond it must not skip anything.
         self.starts: dict[TP, int] = {}
+        self._fetch: _Fetch | None = None
         # Largest offset whose commit the broker accepted from this assignment.
         self.accepted: dict[TP, int] = {}
 
@@ -121,25 +139,52 @@ class ChunkConsumer(driver.Consumer):
         """Yield one message a partition, its value being the Chunk of what was fetched."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
-        seeks = dict(self._seeks)
-        records, active = await self._wait_next_records(timeout)
-        if records is None or self.should_stop:
+        fetch = self._fetch
+        if fetch is None:
+            fetching = asyncio.ensure_future(self._wait_next_records(timeout))
+            fetch = self._fetch = _Fetch(fetching, dict(self._seeks), self.app.consumer_generation_id)
+        await asyncio.wait({fetch.fetching})  # unlike awaiting it, this leaves it alone where we are cancelled
+        if self._fetch is not fetch:
+            return  # somebody else has waited for the same one, and has it
+        self._fetch = None
+        if fetch.fetching.result()[0] is None or self.should_stop:
             return
-        generation = self.app.consumer_generation_id
+        chunks, stale = self._chunks(fetch)
+        for tp in stale:
+            await self._seek_again(tp)
+        for chunk in chunks:
+            if self._seeks[chunk.tp] != chunk.seeks:
+                continue  # sought since: what is read from now on begins there
+            if self.flow_active and self.app.consumer_generation_id == fetch.generation:
+                yield chunk.tp, self._chunk_message(chunk)
+            else:
+                # In a rebalance all of it is dropped: who gets the partition seeks it before reading on.
+                self._follows[chunk.tp] = UNKNOWN
+
+    def _chunks(self, fetch: _Fetch) -> tuple[list[Chunk], list[TP]]:
+        """What was fetched, and the partitions that must be sought again.
+
+        All of it is noted before the first one is given away, since nobody may come for the others.
+        """
+        chunks, stale = [], []
+        records, active = fetch.fetching.result()
         for partition, batch in records.items():
             tp = TP(partition.topic, partition.partition)
-            if seeks.get(tp, 0) != self._seeks[tp]:
+            if fetch.seeks.get(tp, 0) != self._seeks[tp]:
                 # A seek while the fetch was under way: nobody can tell whether the records are from before it.
-                await self._seek_again(tp)
+                stale.append(tp)
+            elif batch and (active is None or tp in active or tp in self._buffered_partitions):
+                chunks.append(Chunk(tp, batch, self._follows.get(tp, UNKNOWN), self._seeks[tp]))
+                self._follows[tp] = chunks[-1].last
                 continue
-            wanted = active is None or tp in active or tp in self._buffered_partitions
-            if not batch or not wanted or not self.flow_active or self.app.consumer_generation_id != generation:
-                # In a rebalance all of it is dropped: who gets the partition seeks it before reading on.
-                self._follows[tp] = UNKNOWN
-                continue
-            chunk = Chunk(tp, batch, self._follows.get(tp, UNKNOWN), self._seeks[tp])
-            self._follows[tp] = chunk.last
-            yield tp, self._chunk_message(chunk)
+            self._follows[tp] = UNKNOWN
+        return chunks, stale
+
+    async def on_stop(self) -> None:
+        """Give up the fetch that is under way, too."""
+        if self._fetch is not None:
+            self._fetch.fetching.cancel()
+        await super().on_stop()
 
     async def _seek_again(self, tp: TP) -> None:
         try:
@@ -172,7 +217,10 @@ class ChunkConsumer(driver.Consumer):
             if not active:
                 await asyncio.sleep(0.02)
                 return {}, active
-            return await self._getmany(active_partitions=active, timeout=timeout), active
+            records = await self._getmany(active_partitions=active, timeout=timeout)
+            if not records and not self.app.should_stop and self._thread.reads_no_more():
+                await self.app.crash(Again("Kafka's client has stopped reading."))
+            return records, active
         finally:
             self.not_waiting_next_records.set()
 

@@ -34,6 +34,13 @@ def full(request):
 
 
 @pytest.fixture
+def at_length(full):
+    """For tests that take minutes however small they are."""
+    if not full:
+        pytest.skip("takes minutes: run by make faults")
+
+
+@pytest.fixture
 def table(request):
     """Gives a function that fills one row of the table; `what` where a fault has several."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -50,6 +51,8 @@ async def judged(settings):
         oracle.take(messages)
     with ch.connect(settings) as client:
         differences = oracle.differences(client)
+    for difference in report.differences:
+        sys.stdout.write(f"{difference}\n")  # pytest shows it where the test fails
     assert (differences == 0) == (report.different == 0), f"oracle: {differences}, reconcile: {report.different}"
     return sum(map(len, log)), differences, report.waited
 

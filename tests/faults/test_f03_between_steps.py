@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
 
 
 def test_f3_a_worker_killed_after_any_operation_of_its_flush_leaves_it_exact_there(
-    migrated, environment, full, table, tmp_path
+    migrated, environment, at_length, full, table, tmp_path
 ):
     points = POINTS if full else ("send.1.state", "send.5.state")
     # Data passes grace while it is fed, so that the last points are reached.
@@ -77,7 +77,7 @@ def traced(server):
 
 
 def test_f3_clickhouse_killed_at_any_of_its_writes_has_all_that_it_acknowledged(
-    migrated, environment, full, table, tmp_path
+    migrated, environment, at_length, full, table, tmp_path
 ):
     if shutil.which("strace") is None:
         pytest.skip("needs strace, which kills a process at a system call")

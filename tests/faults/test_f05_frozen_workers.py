@@ -134,6 +134,8 @@ class Load:
 def test_f5_a_worker_that_wakes_up_after_another_took_over_spoils_nothing(
     settings, environment, full, table, tmp_path, on_kafka
 ):
+    if not full and not on_kafka:
+        pytest.skip("needs a changelog that compacts: run with --kafka")
     cycles = 20 if full else 2
     drawn = random.Random(5)
     load = Load(receipts(3_000 * cycles, seed=5, days=1.0 * cycles))

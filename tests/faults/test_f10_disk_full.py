@@ -72,7 +72,9 @@ async def missing(settings, below):
     return len(wanted - there), len(wanted)
 
 
-def test_f10_a_full_disk_is_waited_out_and_nothing_acknowledged_is_lost(migrated, environment, full, table, tmp_path):
+def test_f10_a_full_disk_is_waited_out_and_nothing_acknowledged_is_lost(
+    migrated, environment, at_length, full, table, tmp_path
+):
     times = 10 if full else 2
     sent = receipts(6_000 * times, seed=10)
     drawn = random.Random(10)

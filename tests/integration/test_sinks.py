@@ -106,6 +106,29 @@ async def test_a_row_that_clickhouse_refuses_stands_alone_with_its_reason(migrat
     assert "yesterday" in aside[2][2]
 
 
+async def test_a_client_that_has_stopped_reading_is_replaced_and_nothing_is_left_out(migrated, monkeypatch):
+    """aiokafka's task ends with whatever an answer that was cut off brings about, and then gives nothing for ever."""
+    made = []
+
+    class Kept(loop.AIOKafkaConsumer):
+        async def start(self):
+            made.append(self)
+            await super().start()
+
+    def broken(*_):
+        raise ValueError("an answer that cannot be read")
+
+    monkeypatch.setattr(loop, "AIOKafkaConsumer", Kept)
+    await send(migrated, message(1))
+    async with sink(migrated):
+        await until(lambda: _is(committed(migrated), 1))
+        made[0]._fetcher._get_actions_per_node = broken
+        await send(migrated, message(2, 2))
+        await until(lambda: _is(committed(migrated), 2))
+    assert query(migrated, "SELECT units FROM sales") == [(2,)]
+    assert len(made) == 2
+
+
 async def _is(value, wanted):
     return await value == wanted
 

@@ -62,7 +62,8 @@ class KafkaServer(EmbeddedServer):
     ) -> None:
         self.port = port
         self.folder = folder
-        self.cluster = cluster or base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
+        # 16 bytes in base64; one that begins with a dash would be taken for an option.
+        self.cluster = cluster or "k" + base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")[1:]
         self._properties = folder / "server.properties"
         folder.mkdir(parents=True, exist_ok=True)
         ports = controllers or [free_port()]

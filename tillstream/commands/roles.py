@@ -13,7 +13,7 @@ from typing import Annotated, Any, Protocol, TypeVar
 import typer
 
 from schemas.epoch import Epoch
-from schemas.errors import Stop
+from schemas.errors import Again, Stop
 from tillstream import aio, console, epochs, logs, metrics_server
 from tillstream import settings as settings_module
 from tillstream.local.supervisor import UNMENDABLE
@@ -88,6 +88,9 @@ def _run(name: str, role: Role, epoch: int | None, *, clickhouse: bool = False) 
         # A code of its own, so that a supervisor knows that starting it again is of no use.
         console.fail(stop.sentence, stop.hint)
         raise typer.Exit(UNMENDABLE) from None
+    except Again as again:
+        console.fail(again.sentence, "It goes on where it was when it is started again.")
+        raise typer.Exit(1) from None
 
 
 async def _until_signal(settings: Settings, role: Role, only: int | None, *, clickhouse: bool) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from aiokafka.errors import (
     KafkaConnectionError,
+    KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
     NotEnoughReplicasError,
@@ -31,8 +32,12 @@ def messages(many, size=10):
     return [(b"k%d" % at, b"v" * size, [("at", b"%d" % at)]) for at in range(many)]
 
 
+async def nothing():
+    pass
+
+
 def outlet_of(producer):
-    return KafkaOutlet(lambda: producer, TOPICS)
+    return KafkaOutlet(lambda: producer, TOPICS, nothing)
 
 
 async def test_what_is_handed_over_lands_in_order_and_is_then_acknowledged():
@@ -89,6 +94,23 @@ async def test_only_the_batch_that_failed_is_sent_again():
         "changelog": 1, "sales.windows": 1, "pos.late": 1,
     }  # fmt: skip
     assert producer.batches == 4
+
+
+async def test_where_the_client_sends_no_more_another_one_does():
+    ended = MemoryProducer(faults=[None, *[("sending", KafkaError("Unexpected error during batch delivery"))] * 9])
+    now = [ended]
+
+    async def renew():
+        now.append(MemoryProducer())
+
+    out = KafkaOutlet(lambda: now[-1], TOPICS, renew)
+    await out.send("state", 0, messages(1))
+    await out.send("windows", 0, messages(2))
+    await out.send("late", 0, messages(3))
+    await out.acknowledged()
+    assert ended.log == {("changelog", 0): messages(1)}
+    assert now[-1].log == {("sales.windows", 0): messages(2), ("pos.late", 0): messages(3)}
+    assert len(now) == 2
 
 
 async def test_the_next_flush_waits_for_nothing_of_the_last_one():

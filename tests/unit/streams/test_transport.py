@@ -8,6 +8,7 @@ from aiokafka.errors import CommitFailedError, IllegalGenerationError, IllegalSt
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
+from schemas.errors import Again
 from streams.app import WorkerConfig, make_app
 from streams.transport import AFTER_SEEK, UNKNOWN, PatientConsumerThread
 
@@ -27,6 +28,10 @@ class ToldThread:
         self.seeks = []
         self.while_committing = lambda: None
         self.while_fetching = None
+        self.dead = False
+
+    def reads_no_more(self):
+        return self.dead
 
     def assignment(self):
         return set(self.assigned)
@@ -46,6 +51,10 @@ class ToldThread:
         raise AssertionError("not in these tests")
 
     async def getmany(self, active, timeout):  # noqa: ASYNC109  # Faust's signature
+        """Another thread fetches: who waits for it may be cancelled, it goes on."""
+        return await asyncio.shield(asyncio.ensure_future(self._fetched()))
+
+    async def _fetched(self):
         if self.while_fetching is not None:
             await self.while_fetching()
         return self.fetches.pop(0)
@@ -245,6 +254,63 @@ class TestDelivery:
         consumer._thread.while_fetching = seek_meanwhile
         monkeypatch.setattr(consumer, "_seek", gone)
         assert await fetched(consumer, records(8)) == []
+
+    async def test_a_fetch_that_goes_on_while_a_rebalance_cancels_and_seeks_is_read_again(self, consumer):
+        """Faust cancels its fetcher, seeks for the restore, fetches on; the thread's first fetch takes what comes next.
+
+        app     |--- waits for a fetch ---[cancelled] seek to 0 |--- fetches ---
+        thread  |------------------- fetch -----------------------[0, 1, 2]     [3, 4]
+        """
+        under_way = asyncio.Event()
+        consumer._thread.while_fetching = under_way.wait
+        consumer._thread.fetches = [records(0, 1, 2), records(0, 1, 2), records(3, 4)]
+        await consumer.seek_wait({P0: 0})
+        waiting = asyncio.create_task(anext(consumer.getmany(1.0)))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        await consumer.seek_wait({P0: 0})
+        under_way.set()
+        chunks = [message.value for _ in range(3) async for _, message in consumer.getmany(1.0)]
+        assert [(chunk.follows, chunk.first) for chunk in chunks] == [(AFTER_SEEK, 0), (2, 3)]
+
+    async def test_a_fetch_that_goes_on_while_its_waiter_is_cancelled_is_given_to_the_next_one(self, consumer):
+        under_way = asyncio.Event()
+        consumer._thread.while_fetching = under_way.wait
+        consumer._thread.fetches = [records(0, 1)]
+        await consumer.seek(P0, 0)
+        waiting = asyncio.create_task(anext(consumer.getmany(1.0)))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        under_way.set()
+        [chunk] = [message.value async for _, message in consumer.getmany(1.0)]
+        assert (chunk.follows, chunk.first, chunk.last) == (AFTER_SEEK, 0, 1)
+
+    async def test_of_a_fetch_that_is_given_up_after_its_first_chunk_the_others_are_missed(self, consumer):
+        consumer._thread.fetches = [{**records(0), **records(7, partition=1)}, records(8, partition=1)]
+        await consumer.seek(P1, 7)
+        delivered = consumer.getmany(1.0)
+        await anext(delivered)
+        await delivered.aclose()
+        [chunk] = [message.value async for _, message in consumer.getmany(1.0)]
+        assert (chunk.follows, chunk.first) == (7, 8), "not AFTER_SEEK: the hole shows"
+
+    async def test_a_client_that_reads_no_more_ends_the_worker_so_that_it_begins_anew(self, consumer, monkeypatch):
+        reasons = []
+
+        async def crash(reason):
+            reasons.append(reason)
+
+        monkeypatch.setattr(consumer.app, "crash", crash)
+        await fetched(consumer, {})
+        assert reasons == []
+        consumer._thread.dead = True
+        await fetched(consumer, {})
+        [again] = reasons
+        assert isinstance(again, Again)
 
     async def test_while_the_flow_is_stopped_it_waits(self, consumer):
         consumer.stop_flow()
