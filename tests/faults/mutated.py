@@ -204,7 +204,6 @@ MUTATIONS = (
         "watermark per partition",
         (Edit(FOLD, LATE_RULE, LATE_RULE.replace("store.watermark", NEWEST_OF_ALL)),),
         scripted=(RARE + "a_clock_that_is_wrong_harms_its_own_store_only",),
-        faults=(DISORDER,),
     ),
     Mutation(
         "rows without a version",
