@@ -28,6 +28,7 @@ from streams.flush import Message, Role
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 5.0
+START_SECONDS = 10.0
 
 
 class KafkaOutlet:
@@ -117,17 +118,23 @@ def renewing(producer_of: Callable[[], Any]) -> Callable[[], Awaitable[None]]:
                 return
             client = producer._new_producer()  # noqa: SLF001  # likewise
             try:
-                await client.start()
-            except KafkaError as fault:  # it is tried again as soon as what was sent has failed again
+                async with asyncio.timeout(START_SECONDS):  # an answer that was cut off can leave it waiting for ever
+                    await client.start()
+            except (KafkaError, TimeoutError) as fault:  # again as soon as what was sent has failed again
                 log.warning("Kafka takes no new connection (%s)", type(fault).__name__)
-                await client.stop()
+                await _leave(client)
                 return
             producer._producer = client  # noqa: SLF001  # likewise
             log.warning("Kafka's client had stopped sending: another one goes on")
-            with contextlib.suppress(KafkaError):
-                await ended.stop()
+            await _leave(ended)
 
     return renew
+
+
+async def _leave(client: Any) -> None:
+    with contextlib.suppress(KafkaError, TimeoutError):
+        async with asyncio.timeout(START_SECONDS):
+            await client.stop()
 
 
 def _failed(result: object) -> bool:
