@@ -22,7 +22,7 @@ from streams import failpoints
 from streams.agents import Folding, PartitionTask
 from streams.flush import Role
 from streams.log_reader import look, read_on
-from streams.outlet import KafkaOutlet, renewing
+from streams.outlet import KafkaOutlet, ended, renewing
 from streams.same_log import check_log
 from streams.state import PartitionState
 from streams.tables import StateTable, StateTables
@@ -148,7 +148,8 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
     renew = renewing(lambda: app.producer)
 
     def task(state: PartitionState) -> PartitionTask:
-        outlet = KafkaOutlet(app.producer._ensure_producer, roles, renew)  # noqa: SLF001  # the batch interface is aiokafka's own
+        client = app.producer._ensure_producer  # noqa: SLF001  # the batch interface is aiokafka's own
+        outlet = KafkaOutlet(client, roles, renew, ended(lambda: app.producer))
         consumed = ConsumedPartition(app.consumer, TP(source, state.partition))
         return PartitionTask(state, source, config.max_skew_us, outlet, consumed, performed)
 

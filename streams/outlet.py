@@ -28,18 +28,25 @@ from streams.flush import Message, Role
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 5.0
+START_SECONDS = 10.0
+LOOK_SECONDS = 5.0
 
 
 class KafkaOutlet:
     """Sends through an AIOKafkaProducer to the topics of each role; one per partition task."""
 
     def __init__(
-        self, producer: Callable[[], Any], topics: Mapping[Role, str], renew: Callable[[], Awaitable[None]]
+        self,
+        producer: Callable[[], Any],
+        topics: Mapping[Role, str],
+        renew: Callable[[], Awaitable[None]],
+        ended: Callable[[Any], bool] = lambda _: False,
     ) -> None:
         self._producer = producer
         self._topics = topics
         self._renew = renew
-        self._sent: list[tuple[asyncio.Future[Any], str, int, list[Message]]] = []
+        self._ended = ended
+        self._sent: list[tuple[asyncio.Future[Any], Any, str, int, list[Message]]] = []
 
     async def send(self, role: Role, partition: int, messages: list[Message]) -> None:
         """Hand messages over, in as few batches as they fit in."""
@@ -64,12 +71,13 @@ class KafkaOutlet:
             await self._send_batch(builder, topic, partition, messages[begun:at])
 
     async def _send_batch(self, builder: Any, topic: str, partition: int, messages: list[Message]) -> None:
+        producer = self._producer()
         try:
             try:
-                future = await self._producer().send_batch(builder, topic, partition=partition)
+                future = await producer.send_batch(builder, topic, partition=partition)
             except AssertionError:  # aiokafka's answer to a partition that it knows nothing of: added a moment ago?
-                await self._producer().client.force_metadata_update()
-                future = await self._producer().send_batch(builder, topic, partition=partition)
+                await producer.client.force_metadata_update()
+                future = await producer.send_batch(builder, topic, partition=partition)
         except AssertionError:
             raise Stop(
                 f"Topic {topic} has no partition {partition}.", "Run `tillstream migrate`; it says what is wrong."
@@ -77,15 +85,14 @@ class KafkaOutlet:
         except KafkaError as fault:
             future = asyncio.get_running_loop().create_future()
             future.set_exception(fault)
-        self._sent.append((future, topic, partition, messages))
+        self._sent.append((future, producer, topic, partition, messages))
 
     async def acknowledged(self) -> None:
         """Wait for every acknowledgement; send again what failed."""
         attempt = 0
         while self._sent:
             sent, self._sent = self._sent, []
-            results = await asyncio.gather(*(future for future, *_ in sent), return_exceptions=True)
-            failed = [(result, *what[1:]) for result, what in zip(results, sent, strict=True) if _failed(result)]
+            failed = await self._failed(sent)
             if not failed:
                 break
             for fault, topic, *_ in failed:
@@ -104,6 +111,19 @@ class KafkaOutlet:
         if attempt:
             log.warning("Kafka acknowledges again")
 
+    async def _failed(self, sent: list[Any]) -> list[tuple[BaseException, str, int, list[Message]]]:
+        """What was not acknowledged, each with its fault, once all is answered or its client has ended."""
+        waiting = {future for future, *_ in sent}
+        while True:
+            _, waiting = await asyncio.wait(waiting, timeout=LOOK_SECONDS)
+            if all(self._ended(producer) for future, producer, *_ in sent if future in waiting):
+                break
+        return [
+            (fault, topic, partition, messages)
+            for future, _, topic, partition, messages in sent
+            if (fault := future.exception() if future.done() else KafkaError("its client has ended")) is not None
+        ]
+
 
 def renewing(producer_of: Callable[[], Any]) -> Callable[[], Awaitable[None]]:
     """A function that gives Faust's producer another client of aiokafka's where the one it has sends no more."""
@@ -117,21 +137,28 @@ def renewing(producer_of: Callable[[], Any]) -> Callable[[], Awaitable[None]]:
                 return
             client = producer._new_producer()  # noqa: SLF001  # likewise
             try:
-                await client.start()
-            except KafkaError as fault:  # it is tried again as soon as what was sent has failed again
+                async with asyncio.timeout(START_SECONDS):  # an answer that was cut off can leave it waiting for ever
+                    await client.start()
+            except (KafkaError, TimeoutError) as fault:  # again as soon as what was sent has failed again
                 log.warning("Kafka takes no new connection (%s)", type(fault).__name__)
-                await client.stop()
+                await _leave(client)
                 return
             producer._producer = client  # noqa: SLF001  # likewise
             log.warning("Kafka's client had stopped sending: another one goes on")
-            with contextlib.suppress(KafkaError):
-                await ended.stop()
+            await _leave(ended)
 
     return renew
 
 
-def _failed(result: object) -> bool:
-    return isinstance(result, BaseException)
+def ended(producer: Any) -> Callable[[Any], bool]:
+    """A function that says whether a client of aiokafka's sends no more, or is Faust's producer's no more."""
+    return lambda client: client is not producer()._producer or client._sender.sender_task.done()  # noqa: SLF001  # see above
+
+
+async def _leave(client: Any) -> None:
+    with contextlib.suppress(KafkaError, TimeoutError):
+        async with asyncio.timeout(START_SECONDS):
+            await client.stop()
 
 
 def _raise_if_final(fault: object, topic: str) -> None:

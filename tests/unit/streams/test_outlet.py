@@ -113,6 +113,25 @@ async def test_where_the_client_sends_no_more_another_one_does():
     assert len(now) == 2
 
 
+async def test_what_a_client_took_that_sends_no_more_is_not_waited_for(monkeypatch):
+    """aiokafka puts a batch that failed back into its queue, which nobody empties any more."""
+    monkeypatch.setattr(outlet, "LOOK_SECONDS", 0.01)
+    silent = MemoryProducer()
+    now = [silent]
+
+    async def never(batch, topic, *, partition):
+        return asyncio.get_running_loop().create_future()
+
+    async def renew():
+        now.append(MemoryProducer())
+
+    silent.send_batch = never
+    out = KafkaOutlet(lambda: now[-1], TOPICS, renew, lambda producer: producer is silent)
+    await out.send("state", 0, messages(2))
+    await out.acknowledged()
+    assert now[-1].log == {("changelog", 0): messages(2)}
+
+
 async def test_the_next_flush_waits_for_nothing_of_the_last_one():
     producer = MemoryProducer(faults=[("lost", KafkaConnectionError())])
     out = outlet_of(producer)
