@@ -28,7 +28,7 @@ class Listed:
 
 
 async def listed(settings: Settings) -> list[Listed]:
-    """Every epoch in the order of its number; rows as ClickHouse stores them, before versions are merged."""
+    """Every epoch in the order of its number."""
     await wait_for_kafka(settings)
     await wait_for_clickhouse(settings)
     known = await epochs.read_all(settings)
@@ -50,6 +50,6 @@ def _sizes(settings: Settings) -> tuple[dict[int, int], dict[int, int]]:
 
 def _count(client: Client, table: str) -> dict[int, int]:
     rows: Any = client.query(
-        "SELECT epoch, count() FROM {table:Identifier} GROUP BY epoch", {"table": table}
+        "SELECT epoch, count() FROM {table:Identifier} FINAL GROUP BY epoch", {"table": table}
     ).result_rows
     return dict(rows)
