@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from schemas.topics import RECEIPTS
+from schemas.topics import MIB, RECEIPTS
 from tests.faults.oracle import Oracle
 from tillstream import ch, kafka
 from tillstream.migrate import migrate
@@ -30,7 +30,8 @@ async def load(settings, sent, seconds):
 async def log_of(settings):
     """Every partition's messages, as Kafka has them."""
     found = []
-    async with AIOKafkaConsumer(**kafka.client_options(settings)) as consumer:
+    sizes = {"max_partition_fetch_bytes": 8 * MIB, "fetch_max_bytes": 64 * MIB}
+    async with AIOKafkaConsumer(**kafka.client_options(settings), **sizes) as consumer:
         parts = [TopicPartition(settings.topic_prefix + RECEIPTS, n) for n in range(settings.partitions)]
         for part, end in (await kafka.end_offsets(consumer, parts)).items():
             consumer.assign([part])
