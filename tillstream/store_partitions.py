@@ -16,12 +16,16 @@ PATIENCE = 5.0
 
 async def report(settings: Settings, stop: asyncio.Event) -> None:
     """Ask ClickHouse now and then until `stop`; while it is away the last figures stand."""
+    told: set[str] = set()
 
     async def once() -> None:
         found = await asyncio.to_thread(_ask, settings)
-        metrics.store_partitions.clear()
+        # A series cannot be taken back where several processes share one address: what was mended is in one again.
+        for store_id in told - found.keys():
+            metrics.store_partitions.labels(store_id).set(1)
         for store_id, partitions in found.items():
             metrics.store_partitions.labels(store_id).set(partitions)
+        told.update(found)
 
     await now_and_then(once, EVERY_SECONDS, stop)
 

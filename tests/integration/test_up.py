@@ -119,10 +119,11 @@ def test_ready_stands_alone_on_a_line_and_each_start_was_said(running):
 
 
 def test_one_address_answers_with_the_metrics_of_all_roles(running, sent):
-    _, settings = running
+    up, settings = running
     send(settings, sent, 200)
     exact(settings, len(sent))
     asyncio.run(lag_known(settings))
+    assert not [line for line in up.err if "Warning" in line], "no library speaks to the people who watch"
     found = {sample.name for family in metrics_of(settings) for sample in family.samples}
     wanted = {f"{m.name}_count" if m.kind == "histogram" else m.name for m in ALL if m.name not in LATER}
     # There once it has happened.
