@@ -198,10 +198,22 @@ async def run_sink(
             consumer.subscribe(list(prepare), listener=loop)
             await loop.run(stop, on_ready)
         finally:
-            try:
-                await consumer.stop()
-            except KafkaError:  # of the task that has ended; it has left the group by now
-                await consumer._client.close()  # noqa: SLF001  # what `stop` has not come to
+            await _leave(consumer)
         if stop.is_set():
             return
         log.warning("%s sink: Kafka's client had stopped reading: another one goes on", name)
+
+
+async def _leave(consumer: Any) -> None:
+    """Stop a consumer, also one whose own task has ended: `stop` raises then, once it has left the group.
+
+    It raises even CancelledError, where a fetch of that task was cancelled: let through, it would end this task as if
+    somebody had asked for it, and nobody would notice.
+    """
+    try:
+        await consumer.stop()
+    except (KafkaError, asyncio.CancelledError) as fault:
+        task = asyncio.current_task()
+        if isinstance(fault, asyncio.CancelledError) and (task is None or task.cancelling()):
+            raise
+        await consumer._client.close()  # noqa: SLF001  # what `stop` has not come to

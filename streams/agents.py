@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from schemas.errors import Stop
+from schemas.errors import Again, Stop
 from streams.flush import Acknowledged, Commit, Message, Operation, Role, Send, flush
 from streams.fold import Fold, fold
 from streams.metrics import forget, observe
@@ -155,7 +155,10 @@ class Folding:
         try:
             await task.run()
         except asyncio.CancelledError:
-            raise
+            own = asyncio.current_task()
+            if own is None or own.cancelling():
+                raise
+            await self._crash(Again(f"Kafka's client cancelled what partition {task.state.partition} waited for."))
         except Stop as stop:
             await self._crash(stop)
         except Exception as fault:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from schemas.epoch import Epoch
-from schemas.errors import Stop
+from schemas.errors import Again, Stop
 from sinks.run import run_clickhouse_sink, run_ledger_sink
 from streams.app import WorkerConfig
 from streams.app import run_worker as fold
@@ -64,13 +64,24 @@ async def _keep_ledger(settings: Settings, epoch: Epoch, stop: asyncio.Event) ->
 
 
 async def _together(*parts: Coroutine[Any, Any, None]) -> None:
-    """Run all of them; the first Stop ends the others and is raised by itself."""
+    """Run all of them; the first Stop or Again ends the others and is raised by itself."""
     try:
         async with asyncio.TaskGroup() as group:
             for part in parts:
-                group.create_task(part)
-    except* Stop as stops:
-        raise stops.exceptions[0] from None
+                group.create_task(_unless_cancelled(part))
+    except* (Stop, Again) as faults:
+        raise faults.exceptions[0] from None
+
+
+async def _unless_cancelled(part: Coroutine[Any, Any, None]) -> None:
+    """Run a part; a cancellation that came up from a library is a fault, which a group of tasks would pass over."""
+    try:
+        await part
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise Again("A library cancelled a part of what runs here.") from None
 
 
 def worker_config(settings: Settings, epoch: int) -> WorkerConfig:

@@ -123,6 +123,8 @@ async def test_a_client_that_has_stopped_reading_is_replaced_and_nothing_is_left
     async with sink(migrated):
         await until(lambda: _is(committed(migrated), 1))
         made[0]._fetcher._get_actions_per_node = broken
+        made[0]._fetcher._pending_tasks.add(fetch := asyncio.create_task(asyncio.sleep(60)))
+        fetch.cancel()  # as the task that ends does with its fetches, on which `stop` waits
         await send(migrated, message(2, 2))
         await until(lambda: _is(committed(migrated), 2))
     assert query(migrated, "SELECT units FROM sales") == [(2,)]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from faust.types import TP
 
-from schemas.errors import Stop
+from schemas.errors import Again, Stop
 from streams.agents import WAITING_CHUNKS, Folding, PartitionTask
 from streams.fold import fold
 from streams.records import fingerprint
@@ -258,6 +258,27 @@ async def test_whatever_ends_a_task_crashes_the_app_and_nothing_is_raised_into_t
         await asyncio.sleep(0)
     assert told == [fault]
     assert acked == []
+    await folding.drop()
+
+
+async def test_a_cancellation_that_nobody_asked_for_crashes_the_app_too():
+    """An await on what a library has cancelled raises it: the task would end as if its partition was revoked."""
+
+    class Cancelled(KeptOutlet):
+        async def acknowledged(self):
+            raise asyncio.CancelledError
+
+    told = []
+
+    async def crash(what):
+        told.append(what)
+
+    folding = Folding(crash)
+    folding.start([task_at(outlet=Cancelled())], revokes=0)
+    await folding.take(chunk_of(0), [].append)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert [type(what) for what in told] == [Again]
     await folding.drop()
 
 
