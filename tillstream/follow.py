@@ -7,12 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas.epoch import Epoch
-from schemas.topics import EPOCHS
-from tillstream import epochs, kafka
+from tillstream import epochs
 from tillstream.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -20,7 +18,8 @@ log = logging.getLogger(__name__)
 # What a role does for one epoch: given the settings as the epoch has them, until the event.
 Part = Callable[[Settings, Epoch, asyncio.Event], Awaitable[None]]
 
-_PAUSE = 1.0
+EVERY_SECONDS = 2.0
+_PATIENCE = 30.0
 
 
 async def follow(settings: Settings, epoch: Epoch, part: Part, stop: asyncio.Event) -> None:
@@ -46,32 +45,22 @@ async def follow(settings: Settings, epoch: Epoch, part: Part, stop: asyncio.Eve
 
 
 async def successor(settings: Settings, number: int) -> Epoch:
-    """Give the epoch that receipts go into, once that is another than `number`; waits while Kafka is away."""
+    """Give the epoch that receipts go into, once that is another than `number`; waits while Kafka is away.
+
+    Asked anew each time, by a client of its own: one that stands for days can stop reading and say nothing.
+    """
     while True:
+        await asyncio.sleep(EVERY_SECONDS)
         try:
-            return await _successor(settings, number)
-        except KafkaError as fault:
+            async with asyncio.timeout(_PATIENCE):
+                newest = epochs.newest_live(await epochs.read_all(settings))
+        except (KafkaError, OSError) as fault:  # TimeoutError is one
             log.debug("the epochs cannot be read (%s): asking again", type(fault).__name__)
-        await asyncio.sleep(_PAUSE)
-
-
-async def _successor(settings: Settings, number: int) -> Epoch:
-    part = TopicPartition(settings.topic_prefix + EPOCHS, 0)
-    known: dict[int, epochs.KnownEpoch] = {}
-    consumer = AIOKafkaConsumer(**kafka.client_options(settings), enable_auto_commit=False)
-    try:
-        await consumer.start()
-        consumer.assign([part])
-        await consumer.seek_to_beginning(part)
-        end = (await consumer.end_offsets([part]))[part]
-        while True:
-            for record in (await consumer.getmany(part, timeout_ms=1_000)).get(part, []):
-                one = epochs.read(record)
-                known[one.epoch.epoch] = one
-            if await consumer.position(part) < end:
-                continue  # an old message says what was live once
-            newest = epochs.newest_live(known)
-            if newest is not None and newest.epoch.epoch != number:
-                return newest.epoch
-    finally:
-        await consumer.stop()
+            continue
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            continue  # of a client's own task, whose connection was reset
+        if newest is not None and newest.epoch.epoch != number:
+            return newest.epoch

@@ -106,7 +106,8 @@ async def test_a_row_that_clickhouse_refuses_stands_alone_with_its_reason(migrat
     assert "yesterday" in aside[2][2]
 
 
-async def test_a_client_that_has_stopped_reading_is_replaced_and_nothing_is_left_out(migrated, monkeypatch):
+@pytest.mark.parametrize("how", ["raises", "is cancelled"])
+async def test_a_client_that_has_stopped_reading_is_replaced_and_nothing_is_left_out(migrated, monkeypatch, how):
     """aiokafka's task ends with whatever an answer that was cut off brings about, and then gives nothing for ever."""
     made = []
 
@@ -122,9 +123,11 @@ async def test_a_client_that_has_stopped_reading_is_replaced_and_nothing_is_left
     await send(migrated, message(1))
     async with sink(migrated):
         await until(lambda: _is(committed(migrated), 1))
-        made[0]._fetcher._get_actions_per_node = broken
-        made[0]._fetcher._pending_tasks.add(fetch := asyncio.create_task(asyncio.sleep(60)))
-        fetch.cancel()  # as the task that ends does with its fetches, on which `stop` waits
+        if how == "raises":
+            made[0]._fetcher._get_actions_per_node = broken
+        else:  # the task takes a fetch that was cancelled for the end of itself, and `stop` raises CancelledError
+            made[0]._fetcher._pending_tasks.add(fetch := asyncio.create_task(asyncio.sleep(60)))
+            fetch.cancel()
         await send(migrated, message(2, 2))
         await until(lambda: _is(committed(migrated), 2))
     assert query(migrated, "SELECT units FROM sales") == [(2,)]
