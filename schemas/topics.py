@@ -20,6 +20,10 @@ REJECTED = "pos.rejected"
 
 FIRST_EPOCH = 1
 
+# The broker's clock stamps every message. Receipts are judged by it; and Kafka refuses what a machine stamps whose own
+# clock is more than an hour ahead (message.timestamp.after.max.ms), which would stop a worker for as long as it is.
+STAMPED = {"message.timestamp.type": "LogAppendTime"}
+
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
@@ -47,7 +51,7 @@ def changelog_topic(prefix: str, epoch: int) -> str:
 
 def changelog_spec(prefix: str, partitions: int, epoch: int) -> TopicSpec:
     """The changelog of an epoch, as `migrate` and `rebuild` create it."""
-    config = {"cleanup.policy": "compact", "max.message.bytes": str(16 * MIB)}
+    config = {"cleanup.policy": "compact", "max.message.bytes": str(16 * MIB), **STAMPED}
     return TopicSpec(changelog_topic(prefix, epoch), partitions, config)
 
 
@@ -56,20 +60,19 @@ def all_topics(prefix: str, partitions: int, retention_ms: int, epoch: int | Non
 
     `retention_ms` -1 keeps the inputs for ever.
     """
-    size = {"max.message.bytes": str(4 * MIB)}
+    size = {"max.message.bytes": str(4 * MIB), **STAMPED}
 
     def kept(ms: int) -> dict[str, str]:
         return {"retention.ms": str(ms), **size}
 
-    inputs = kept(retention_ms)
     return [
-        TopicSpec(prefix + RECEIPTS, partitions, {**inputs, "message.timestamp.type": "LogAppendTime"}),
-        TopicSpec(prefix + STOCK, partitions, inputs),
+        TopicSpec(prefix + RECEIPTS, partitions, kept(retention_ms)),
+        TopicSpec(prefix + STOCK, partitions, kept(retention_ms)),
         TopicSpec(prefix + WINDOWS, partitions, kept(30 * DAY_MS)),
         TopicSpec(prefix + FEED, partitions, kept(-1)),
         TopicSpec(prefix + ALERTS, partitions, kept(-1)),
         TopicSpec(prefix + DELIVERIES, partitions, {"cleanup.policy": "compact", **size}),
-        TopicSpec(prefix + EPOCHS, 1, {"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime", **size}),
+        TopicSpec(prefix + EPOCHS, 1, {"cleanup.policy": "compact", **size}),
         TopicSpec(prefix + LATE, partitions, kept(30 * DAY_MS)),
         TopicSpec(prefix + REJECTED, partitions, kept(30 * DAY_MS)),
     ] + ([] if epoch is None else [changelog_spec(prefix, partitions, epoch)])
