@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import AuthenticationFailedError, CommitFailedError, IllegalStateError, KafkaError
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
 from schemas.errors import Unavailable
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 RECORDS_PER_POLL = 5_000
 LONGEST_RETRY = 10.0
+START_AGAIN_SECONDS = (0.2, 3.0)
 METADATA_AGE_MS = 10_000  # partitions that were added are taken up within this
 # What is at hand at the end is written within this; ClickHouse being away, it is read again by the next sink.
 LAST_SECONDS = 5.0
@@ -192,7 +194,16 @@ async def run_sink(
             metadata_max_age_ms=METADATA_AGE_MS,
             **kafka_options,
         )
-        await consumer.start()
+        try:
+            await consumer.start()
+        except AuthenticationFailedError:
+            raise
+        except KafkaError as fault:
+            log.warning("%s sink: Kafka does not answer (%s): asking again", name, type(fault).__name__)
+            await _leave(consumer)
+            if await _stopped_within(stop, random.uniform(*START_AGAIN_SECONDS)):  # noqa: S311  # jitter
+                return
+            continue
         try:
             loop = SinkLoop(name, consumer, prepare, store)
             consumer.subscribe(list(prepare), listener=loop)
@@ -202,6 +213,13 @@ async def run_sink(
         if stop.is_set():
             return
         log.warning("%s sink: Kafka's client had stopped reading: another one goes on", name)
+
+
+async def _stopped_within(stop: asyncio.Event, seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    return stop.is_set()
 
 
 async def _leave(consumer: Any) -> None:

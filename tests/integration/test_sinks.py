@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError
 
 from schemas import topics, window
 from schemas.topics import rows_group
@@ -114,7 +115,12 @@ async def test_a_client_that_has_stopped_reading_is_replaced_and_nothing_is_left
     class Kept(loop.AIOKafkaConsumer):
         async def start(self):
             made.append(self)
+            if len(made) == 2:  # the connection of the next one is reset too
+                raise KafkaConnectionError("reset")
             await super().start()
+
+    async def started():
+        return len(made)
 
     def broken(*_):
         raise ValueError("an answer that cannot be read")
@@ -130,8 +136,10 @@ async def test_a_client_that_has_stopped_reading_is_replaced_and_nothing_is_left
             fetch.cancel()
         await send(migrated, message(2, 2))
         await until(lambda: _is(committed(migrated), 2))
-    assert query(migrated, "SELECT units FROM sales") == [(2,)]
-    assert len(made) == 2
+        await until(lambda: _is(started(), 3))
+        await send(migrated, message(3, 3))
+        await until(lambda: _is(committed(migrated), 3))
+    assert query(migrated, "SELECT units FROM sales") == [(3,)]
 
 
 async def _is(value, wanted):
