@@ -81,9 +81,8 @@ async def test_a_killed_child_is_started_again_and_the_signal_is_named(tmp_path,
     async with asyncio.timeout(LIMIT):
         await again.wait()
     await says(tmp_path, "sink", "serves\nserves")
-    async with asyncio.timeout(LIMIT):  # the child may speak before the supervisor has come to know its number
-        while supervisor.pids().get("sink", first) == first:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    # The child may speak before the supervisor has come to know its number.
+    await until(lambda: supervisor.pids().get("sink", first) != first)
     assert "signal SIGKILL" in caplog.text
     await supervisor.stop([])
 
