@@ -9,13 +9,13 @@ import time
 from contextlib import asynccontextmanager, suppress
 
 import psutil
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import RECEIPTS
 from tests.conftest import REPOSITORY
+from tests.faults.harness import log_of
 from tests.faults.oracle import Oracle
 from tests.integration.programs import Program, none_left
-from tillstream import ch, kafka
+from tillstream import ch
 from tillstream.local.launch import free_port, settings_environment
 from tillstream.publish import Publisher, partition_of
 from tillstream.reconcile.run import reconcile
@@ -66,24 +66,10 @@ class Stand:
     async def stop(self):
         assert await asyncio.to_thread(self.up.ends, signal.SIGTERM, 90) == 0, self.up.everything()
 
-    async def log(self):
-        """Every partition's messages, as Kafka has them."""
-        found = []
-        async with AIOKafkaConsumer(**kafka.client_options(self.settings), **kafka.TO_THE_END) as consumer:
-            parts = [TopicPartition(RECEIPTS, number) for number in range(self.settings.partitions)]
-            for part, end in (await kafka.end_offsets(consumer, parts)).items():
-                consumer.assign([part])
-                await consumer.seek_to_beginning(part)
-                messages = []
-                while await consumer.position(part) < end:
-                    messages += [r.value for r in (await consumer.getmany(part, timeout_ms=500)).get(part, [])]
-                found.append(messages)
-        return found
-
     async def judged(self):
         """(log, differences), once everything was counted; reconcile must agree with the oracle."""
         report = await reconcile(self.settings, wait=PATIENCE)
-        oracle, log = Oracle(self.settings.window, self.settings.grace), await self.log()
+        oracle, log = Oracle(self.settings.window, self.settings.grace), await log_of(self.settings)
         for messages in log:
             oracle.take(messages)
         with ch.connect(self.settings) as client:

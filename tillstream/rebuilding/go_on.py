@@ -19,8 +19,9 @@ from tillstream.groups import groups_of, members
 from tillstream.rebuilding import evidence, plan
 from tillstream.rebuilding.evidence import Evidence
 from tillstream.rebuilding.first_receipts import still_the_counted_log
+from tillstream.rebuilding.opened import opened
 from tillstream.settings import Settings
-from tillstream.waiting import admin, wait_for_clickhouse, wait_for_kafka
+from tillstream.waiting import admin
 
 
 @dataclass(slots=True)
@@ -37,11 +38,7 @@ class Continued:
 
 async def go_on(settings: Settings) -> Continued:
     """Find out what happened to the log and go on from it; raises Stop where there is nothing to mend, or no way."""
-    await wait_for_kafka(settings)
-    await wait_for_clickhouse(settings)
-    async with admin(settings) as client:
-        await topic_admin.check_partitions(client, topic_admin.wanted(settings, None))
-    known = await epochs.read_all(settings)
+    known = await opened(settings, partitions=True)
     current = plan.current(known)
     epochs.check(current, settings)
     found = await evidence.gather(settings, current.epoch)

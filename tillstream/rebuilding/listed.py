@@ -9,8 +9,8 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 
 from tillstream import ch, epochs
+from tillstream.rebuilding.opened import opened
 from tillstream.settings import Settings
-from tillstream.waiting import wait_for_clickhouse, wait_for_kafka
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,7 @@ class Listed:
 
 async def listed(settings: Settings) -> list[Listed]:
     """Every epoch in the order of its number."""
-    await wait_for_kafka(settings)
-    await wait_for_clickhouse(settings)
-    known = await epochs.read_all(settings)
+    known = await opened(settings)
     counting = {entry.epoch.epoch for entry in epochs.counting(known)}
     rows, receipts = await asyncio.to_thread(_sizes, settings)
     found = []

@@ -26,9 +26,10 @@ from tillstream.groups import groups_of, members, wait_until_assigned
 from tillstream.local.launch import settings_environment
 from tillstream.local.supervisor import Child, Supervisor
 from tillstream.rebuilding import catch_up, evidence, plan
+from tillstream.rebuilding.opened import opened
 from tillstream.reconcile.run import Report, reconcile
 from tillstream.settings import Settings
-from tillstream.waiting import admin, wait_for_clickhouse, wait_for_kafka
+from tillstream.waiting import admin
 
 ROLES = ("worker", "sink")
 _PATIENCE = 8.0
@@ -55,11 +56,7 @@ async def rebuild(
 ) -> Rebuilt:
     """Build an epoch with window, grace and skew of the settings and make it live; raises Stop or Unavailable."""
     begun = time.monotonic()
-    await wait_for_kafka(settings)
-    await wait_for_clickhouse(settings)
-    async with admin(settings) as client:
-        await topic_admin.check_partitions(client, topic_admin.wanted(settings, None))
-    known = await epochs.read_all(settings)
+    known = await opened(settings, partitions=True)
     before = plan.current(known)
     if not accept_loss:
         await _check_whole(settings, before)

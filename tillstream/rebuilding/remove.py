@@ -10,8 +10,9 @@ import msgspec
 from schemas import topics
 from tillstream import ch, epochs
 from tillstream.rebuilding import plan
+from tillstream.rebuilding.opened import opened
 from tillstream.settings import Settings
-from tillstream.waiting import admin, wait_for_clickhouse, wait_for_kafka
+from tillstream.waiting import admin
 
 TABLES = ("sales_windows", "store_windows", "partition_results", "late_lines", "rejected", "receipts", "receipt_lines")
 
@@ -30,9 +31,7 @@ async def remove(settings: Settings, number: int) -> Removed:
 
     Whoever still works for it does no harm: its rows are seen by nobody, and can be removed once more.
     """
-    await wait_for_kafka(settings)
-    await wait_for_clickhouse(settings)
-    known = await epochs.read_all(settings)
+    known = await opened(settings)
     epoch = plan.removable(known, number)
     done = Removed(number, changelog=topics.changelog_topic(settings.topic_prefix, number))
     done.rows = await asyncio.to_thread(_remove_rows, settings, number)
