@@ -94,7 +94,7 @@ def _paces(outcome: Outcome) -> Iterator[str]:
 
 def _next(addresses: list[Address], *, serving: bool) -> Iterator[str]:
     if not serving:
-        yield "next: `tillstream demo` keeps serving after its summary; `tillstream up` begins with no receipts"
+        yield "next: `tillstream demo` keeps serving after its summary; `tillstream up` counts receipts of your own"
         return
     yield "serving until Ctrl-C. Try, in another terminal:"
     for name, value in environment(addresses).items():

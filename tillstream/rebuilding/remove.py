@@ -29,7 +29,7 @@ class Removed:
 async def remove(settings: Settings, number: int) -> Removed:
     """Remove an epoch that does not count; raises Stop where it does.
 
-    Whoever still works for it does no harm: its rows are seen by nobody, and can be removed once more.
+    Whoever still works for it does no harm to figures: rows that he writes afterwards are seen by nobody, and stay.
     """
     known = await opened(settings)
     epoch = plan.removable(known, number)
