@@ -14,13 +14,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from schemas.errors import Again, Stop
+from streams.chunks import AFTER_SEEK, Chunk
 from streams.flush import Acknowledged, Commit, Message, Operation, Role, Send, flush
 from streams.fold import Fold, fold
 from streams.metrics import forget, observe
 from streams.records import fingerprint
 from streams.same_log import check_start, recreated
 from streams.state import PartitionState
-from streams.transport import AFTER_SEEK, Chunk
 
 log = logging.getLogger(__name__)
 

@@ -24,9 +24,9 @@ from faust.tables.recovery import Recovery
 from faust.types import TP
 
 from schemas.errors import Again, Stop
+from streams.chunks import AFTER_SEEK, Chunk
 from streams.restore import Restore
 from streams.state import PartitionState
-from streams.transport import AFTER_SEEK, Chunk
 from streams.windows import Windows
 
 # The generation whose restore is complete, for the task that Faust tells the table in.

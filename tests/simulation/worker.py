@@ -13,12 +13,12 @@ from typing import Any
 
 from schemas import topics
 from streams.agents import PartitionTask
+from streams.chunks import AFTER_SEEK, Chunk
 from streams.flush import Message, Role
 from streams.fold import fold
 from streams.records import fingerprint
 from streams.restore import Restore
 from streams.same_log import LogView, check_log
-from streams.transport import AFTER_SEEK, Chunk
 from streams.windows import Windows
 from tests.simulation.kafka import Log
 from tests.simulation.receipts import MAX_SKEW

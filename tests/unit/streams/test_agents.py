@@ -7,10 +7,10 @@ from faust.types import TP
 
 from schemas.errors import Again, Stop
 from streams.agents import WAITING_CHUNKS, Folding, PartitionTask
+from streams.chunks import AFTER_SEEK, UNKNOWN, Chunk
 from streams.fold import fold
 from streams.records import fingerprint
 from streams.state import PartitionState
-from streams.transport import AFTER_SEEK, UNKNOWN, Chunk
 from streams.windows import Windows
 
 from .world import MAX_SKEW, MINUTE, log_of, message

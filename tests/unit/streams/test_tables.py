@@ -7,8 +7,8 @@ from faust.types import TP
 
 from schemas.errors import Again
 from streams.app import WorkerConfig, make_app
+from streams.chunks import AFTER_SEEK, UNKNOWN, Chunk
 from streams.flush import Send
-from streams.transport import AFTER_SEEK, UNKNOWN, Chunk
 from streams.windows import Windows
 
 from .world import MINUTE, Sent, Worker, log_of, message

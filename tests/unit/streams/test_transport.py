@@ -10,7 +10,8 @@ from faust.types import TP
 
 from schemas.errors import Again
 from streams.app import WorkerConfig, make_app
-from streams.transport import AFTER_SEEK, UNKNOWN, PatientConsumerThread
+from streams.chunks import AFTER_SEEK, UNKNOWN
+from streams.transport import PatientConsumerThread
 
 CONFIG = WorkerConfig("kafka://127.0.0.1:9", "", 1, 2, 300_000_000, 0, 0)
 P0, P1 = TP("pos.receipts", 0), TP("pos.receipts", 1)
