@@ -17,6 +17,7 @@ from streams.same_log import LogView
 log = logging.getLogger(__name__)
 
 LONGEST_WAIT = 5.0
+POLL_MS = 20
 T = TypeVar("T")
 
 
@@ -40,7 +41,9 @@ async def _patiently(options: Mapping[str, Any], ask: Callable[[AIOKafkaConsumer
     wait = 0.1
     while True:
         # What is there is answered at once; that there is nothing, within fetch_max_wait_ms.
-        consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=20)
+        consumer = AIOKafkaConsumer(
+            **options, enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=POLL_MS
+        )
         try:
             await consumer.start()
             return await ask(consumer)
@@ -60,7 +63,8 @@ async def _read_on(consumer: AIOKafkaConsumer, topic: str, offsets: Mapping[int,
         consumer.seek(tp, offset)
     while waiting:
         try:
-            fetched = await consumer.getmany(*waiting, timeout_ms=500)
+            # Where there is nothing, aiokafka waits for all of this, though the broker has said so long before.
+            fetched = await consumer.getmany(*waiting, timeout_ms=POLL_MS)
         except OffsetOutOfRangeError:
             raise Stop(f"{topic} lost its end while it was read.", "Start the worker again.") from None
         for tp, records in fetched.items():
