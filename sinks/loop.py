@@ -82,8 +82,9 @@ class SinkLoop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                 await asyncio.gather(self._writing, return_exceptions=True)
 
     def reads_no_more(self) -> bool:
-        """Whether aiokafka's fetching task has ended, which an answer that was cut off can bring about."""
-        return bool(self._consumer._fetcher.error_future.done())  # noqa: SLF001  # it tells nobody
+        """Whether a task of aiokafka's has ended that it cannot read on without: fetching, or asking for metadata."""
+        consumer = self._consumer
+        return bool(consumer._fetcher.error_future.done() or consumer._client._sync_task.done())  # noqa: SLF001  # it tells nobody
 
     async def _finish(self) -> None:
         """Write and commit what is at hand, unless that takes too long: nothing that is not committed is lost."""
@@ -228,10 +229,13 @@ async def _leave(consumer: Any) -> None:
     It raises even CancelledError, where a fetch of that task was cancelled: let through, it would end this task as if
     somebody had asked for it, and nobody would notice.
     """
+    client = consumer._client  # noqa: SLF001  # closed here where `stop` does not come to it
+    if client._sync_task is not None and client._sync_task.done():  # noqa: SLF001  # `close` would raise what ended it
+        client._sync_task = None  # noqa: SLF001  # likewise
     try:
         await consumer.stop()
     except (KafkaError, asyncio.CancelledError) as fault:
         task = asyncio.current_task()
         if isinstance(fault, asyncio.CancelledError) and (task is None or task.cancelling()):
             raise
-        await consumer._client.close()  # noqa: SLF001  # what `stop` has not come to
+        await client.close()

@@ -70,8 +70,9 @@ class PatientConsumerThread(driver.AIOKafkaConsumerThread):
     """Commits without crashing: False is an answer, and the next interval tries again."""
 
     def reads_no_more(self) -> bool:
-        """Whether aiokafka's fetching task has ended, which an answer that was cut off can bring about."""
-        return bool(self._ensure_consumer()._fetcher.error_future.done())  # noqa: SLF001  # it tells nobody
+        """Whether a task of aiokafka's has ended that it cannot read on without: fetching, or asking for metadata."""
+        consumer = self._ensure_consumer()
+        return bool(consumer._fetcher.error_future.done() or consumer._client._sync_task.done())  # noqa: SLF001  # it tells nobody
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         assigned = self.assignment()

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from tillstream import aiokafka_on_uvloop
+
 T = TypeVar("T")
 
 
@@ -15,5 +17,6 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         import uvloop
     except ImportError:  # Windows has none
         return asyncio.run(main)
+    aiokafka_on_uvloop.mend()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main)

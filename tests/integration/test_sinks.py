@@ -107,7 +107,7 @@ async def test_a_row_that_clickhouse_refuses_stands_alone_with_its_reason(migrat
     assert "yesterday" in aside[2][2]
 
 
-@pytest.mark.parametrize("how", ["raises", "is cancelled"])
+@pytest.mark.parametrize("how", ["raises", "is cancelled", "knows no broker"])
 async def test_a_client_that_has_stopped_reading_is_replaced_and_nothing_is_left_out(migrated, monkeypatch, how):
     """aiokafka's task ends with whatever an answer that was cut off brings about, and then gives nothing for ever."""
     made = []
@@ -131,6 +131,9 @@ async def test_a_client_that_has_stopped_reading_is_replaced_and_nothing_is_left
         await until(lambda: _is(committed(migrated), 1))
         if how == "raises":
             made[0]._fetcher._get_actions_per_node = broken
+        elif how == "knows no broker":  # it reads on while its coordinator lives, and finds no other
+            made[0]._client._metadata_update = broken
+            made[0]._client.force_metadata_update()
         else:  # the task takes a fetch that was cancelled for the end of itself, and `stop` raises CancelledError
             made[0]._fetcher._pending_tasks.add(fetch := asyncio.create_task(asyncio.sleep(60)))
             fetch.cancel()
