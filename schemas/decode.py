@@ -1,8 +1,8 @@
 """From the bytes of `pos.receipts` to a Receipt.
 
-Four ways to the same result, the quickest first: a typed decode of receipts whose decimals are strings; the same with
-unknown fields, where no card number can stand in them; the same for JSON numbers; and `schemas.strict`, which reads all
-that is valid and says what is wrong with the rest.
+Five ways to the same result, the quickest first: a typed decode of receipts whose lines have the usual fields alone and
+decimals as strings; the same with every field; the same with unknown fields, where no card number can stand in them;
+the same for JSON numbers; and `schemas.strict`, which reads all that is valid and says what is wrong with the rest.
 Whatever the quick ways do not accept, the strict one judges; a test holds that all agree.
 """
 
@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Meta
 
 from schemas import strict
 from schemas.card_search import card_in
@@ -21,53 +20,23 @@ from schemas.cards import may_hold_card
 from schemas.currency import CODES
 from schemas.fields import DEEPEST
 from schemas.numbers import MONEY, QUANTITY, Known
-from schemas.receipt import (
-    MAX_BYTES,
-    MAX_LINES,
-    LineMessage,
-    Lines,
-    Receipt,
-    ReceiptMessage,
-)
+from schemas.receipt import MAX_BYTES, LineMessage, Lines, Receipt, ReceiptMessage
+from schemas.shapes import NumbersLine, NumbersReceipt, OpenReceipt, PlainLine, PlainReceipt
 from schemas.times import Days, instant
 
-_NULL = msgspec.Raw(b"null")
-
-
-class _NumbersLine(LineMessage, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True):
-    """LineMessage with decimals as they stand in the message."""
-
-    quantity: msgspec.Raw  # type: ignore[assignment]  # frozen
-    amount: msgspec.Raw  # type: ignore[assignment]
-    discount: msgspec.Raw = _NULL  # type: ignore[assignment]
-    tax: msgspec.Raw = _NULL  # type: ignore[assignment]
-
-
-class _NumbersReceipt(ReceiptMessage, frozen=True, gc=False, forbid_unknown_fields=True, kw_only=True):
-    """ReceiptMessage of such lines."""
-
-    lines: Annotated[list[_NumbersLine], Meta(min_length=1, max_length=MAX_LINES)]  # type: ignore[assignment]
-
-
-class _OpenLine(LineMessage, frozen=True, gc=False, forbid_unknown_fields=False):
-    """LineMessage that passes over unknown fields."""
-
-
-class _OpenReceipt(ReceiptMessage, frozen=True, gc=False, forbid_unknown_fields=False, kw_only=True):
-    """ReceiptMessage that passes over unknown fields: for messages without anything that looks like a card number."""
-
-    lines: Annotated[list[_OpenLine], Meta(min_length=1, max_length=MAX_LINES)]  # type: ignore[assignment]  # frozen
-
-
+_plain = msgspec.json.Decoder(PlainReceipt)
 _texts = msgspec.json.Decoder(ReceiptMessage)
-_open_texts = msgspec.json.Decoder(_OpenReceipt)
-_tokens = msgspec.json.Decoder(_NumbersReceipt)
-# What was read in quotes, and what as a token: the two never share a key, since one is str and the other bytes.
+_open_texts = msgspec.json.Decoder(OpenReceipt)
+_tokens = msgspec.json.Decoder(NumbersReceipt)
 _quantities, _money = Known(QUANTITY), Known(MONEY)
 _days = Days()
 _UNKNOWN = "unknown field"  # msgspec's words; without them the slower ways are taken, to the same result
 # The control characters of Latin-1 in UTF-8; those below 0x20 cannot stand in JSON unescaped.
 _CONTROL = re.compile(rb"\xc2[\x80-\x9f]")
+_UNUSUAL = [f'"{name}"'.encode() for name in LineMessage.__struct_fields__ if name not in PlainLine.__struct_fields__]
+# Whether the last receipt had the usual fields alone. Tills send alike, so that is tried first; only the time depends
+# on it.
+_usual = True
 
 
 def decode(value: bytes) -> Receipt:
@@ -75,34 +44,79 @@ def decode(value: bytes) -> Receipt:
     if len(value) > MAX_BYTES:
         raise strict.too_large(value)
     if b"\\" not in value and b"\x7f" not in value and (value.isascii() or _CONTROL.search(value) is None):
+        if _usual:
+            try:
+                return _of_plain(value, _plain.decode(value))
+            except ValueError:  # each fault of reading is one
+                pass
         try:
-            return _of_texts(value, _texts.decode(value))
-        except ValueError as fault:  # each fault of reading is one
-            unknown = _UNKNOWN in str(fault)
-        try:
-            if not unknown:
-                return _of_tokens(value, _tokens.decode(value))
-            if not may_hold_card(value):
-                value.decode()  # msgspec does not look at the bytes of what it passes over
-                message = _open_texts.decode(value)
-                # So few brackets more than a receipt needs can be nested no deeper than is allowed.
-                if value.count(b"[") + value.count(b"{") - len(message.lines) < DEEPEST:
-                    return _of_texts(value, message)
+            return _quick(value)
         except (ValueError, RecursionError):
             pass
     return strict.decode(value)
 
 
-def _of_texts(value: bytes, message: ReceiptMessage) -> Receipt:
+def _quick(value: bytes) -> Receipt:
+    """Read one by the quick ways that take more fields; raises ValueError or RecursionError where none does."""
+    global _usual  # noqa: PLW0603  # see there
     try:
-        return _receipt(value, message, *_columns(value, message.lines))
-    except KeyError:
-        _quantities.learn(line.quantity for line in message.lines)
-        _money.learn(text for line in message.lines for text in (line.amount, line.discount, line.tax))
-        return _receipt(value, message, *_columns(value, message.lines))
+        receipt = _of_texts(value, _texts.decode(value))
+    except ValueError as fault:
+        unknown = _UNKNOWN in str(fault)
+        _usual = False
+    else:
+        _usual = not any(name in value for name in _UNUSUAL)
+        return receipt
+    if not unknown:
+        return _of_tokens(value, _tokens.decode(value))
+    if may_hold_card(value):
+        raise strict.NOT_QUICK
+    value.decode()  # msgspec does not look at the bytes of what it passes over
+    message = _open_texts.decode(value)
+    # So few brackets more than a receipt needs can be nested no deeper than is allowed.
+    if value.count(b"[") + value.count(b"{") - len(message.lines) >= DEEPEST:
+        raise strict.NOT_QUICK
+    return _of_texts(value, message)
 
 
-def _of_tokens(value: bytes, message: _NumbersReceipt) -> Receipt:
+def _of_plain(value: bytes, message: PlainReceipt) -> Receipt:
+    """As `_receipt`, and written out, since most receipts come this way."""
+    found = message.lines
+    customer = message.customer_id
+    if message.currency not in CODES or (customer is not None and card_in(customer)):
+        raise strict.NOT_QUICK
+    kind = message.type or "sale"
+    quantities, money = _quantities, _money
+    occurred_at = message.occurred_at
+    date = message.business_date
+    return Receipt(
+        message.transaction_id,
+        message.store_id,
+        instant(occurred_at),
+        message.currency,
+        occurred_at[:10] if date is None else _days[date],
+        kind,
+        Lines(
+            [line.sku for line in found],
+            [quantities[line.quantity] for line in found],
+            [money[line.amount] for line in found],
+            # A field that no line has costs nothing: without escapes its name would stand in the message as it is.
+            [money[line.discount] for line in found] if b'"discount"' in value else [0] * len(found),
+            [money[line.tax] for line in found] if b'"tax"' in value else [0] * len(found),
+            [True] * len(found) if kind == "return" else None,
+        ),
+        message.till_id,
+        message.sequence,
+        customer,
+        message.original_transaction_id,
+    )
+
+
+def _of_texts(value: bytes, message: ReceiptMessage) -> Receipt:
+    return _receipt(value, message, *_columns(value, message.lines))
+
+
+def _of_tokens(value: bytes, message: NumbersReceipt) -> Receipt:
     lines = [
         _TokensLine(
             line.sku,
@@ -113,12 +127,7 @@ def _of_tokens(value: bytes, message: _NumbersReceipt) -> Receipt:
         )
         for line in message.lines
     ]
-    try:
-        return _receipt(value, message, *_columns(value, lines))
-    except KeyError:
-        _quantities.learn_tokens(line.quantity for line in lines)
-        _money.learn_tokens(token for line in lines for token in (line.amount, line.discount, line.tax))
-        return _receipt(value, message, *_columns(value, lines))
+    return _receipt(value, message, *_columns(value, lines))
 
 
 def _unless_null(token: msgspec.Raw) -> bytes | None:
@@ -137,7 +146,7 @@ class _TokensLine(NamedTuple):
 
 
 def _columns(value: bytes, found: Sequence[LineMessage] | Sequence[_TokensLine]) -> tuple[list[Any], ...]:
-    """SKUs, quantities, amounts, discounts, taxes; raises KeyError where a number is not known yet."""
+    """SKUs, quantities, amounts, discounts, taxes; raises NumberFault."""
     quantities, money = _quantities, _money
     return (
         [line.sku for line in found],
@@ -150,14 +159,14 @@ def _columns(value: bytes, found: Sequence[LineMessage] | Sequence[_TokensLine])
 
 def _receipt(
     value: bytes,
-    message: ReceiptMessage | _NumbersReceipt,
+    message: ReceiptMessage | NumbersReceipt,
     sku: list[str],
     quantity: list[int],
     amount: list[int],
     discount: list[int],
     tax: list[int],
 ) -> Receipt:
-    found: list[LineMessage] | list[_NumbersLine] = message.lines
+    found: list[LineMessage] | list[NumbersLine] = message.lines
     kind = message.type or "sale"
     if message.currency not in CODES:
         raise strict.NOT_QUICK
@@ -165,7 +174,7 @@ def _receipt(
     if customer is not None and card_in(customer):
         raise strict.NOT_QUICK
     returned = void = unit = restocked = None
-    # A field that no line has costs nothing: without escapes its name would stand in the message as it is.
+    # Without escapes the name of a field that a line has stands in the message as it is.
     if kind == "return":
         returned = [True] * len(found)
     elif b'"kind"' in value:

@@ -2,13 +2,12 @@ r"""Decimals of a receipt to integers, exactly: no float, and no Decimal object 
 
 The form is `\d{1,12}(\.\d+)?`, as a string or a JSON number: no sign, no exponent, no more places than allowed, even
 zeros. What a till sends repeats (prices, quantities of 1), so each text is parsed once and remembered; the memory is
-bounded: of each kind 50,000 texts of at most 18 characters, and those of one receipt.
+bounded: of each kind 50,000 texts of at most 18 characters.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from schemas.window import MONEY_SCALE, QUANTITY_SCALE
@@ -48,29 +47,23 @@ MONEY = Scale("money", MONEY_SCALE, 10**9)
 class Known(dict[Any, int]):
     """Texts (or JSON tokens) that were parsed before; None, an absent field, is 0.
 
-    A plain lookup raises KeyError on what is not known yet: `learn` it, then look it up again.
+    `known[text]` parses what is not known yet; raises NumberFault. Texts are str and tokens bytes (a string with its
+    quotes, or a number as it stands in the message), so the two never share a key.
     """
 
     def __init__(self, scale: Scale) -> None:
         super().__init__({None: 0})
         self._scale = scale
 
-    def learn(self, texts: Iterable[str | None]) -> None:
-        """Parse texts; raises NumberFault."""
-        self._make_room()
-        for text in texts:
-            if text is not None:
-                self[text] = self._scale.parse(text)
-
-    def learn_tokens(self, tokens: Iterable[bytes | None]) -> None:
-        """Parse JSON tokens: a string with its quotes, or a number as it stands in the message."""
-        self._make_room()
-        for token in tokens:
-            if token is not None:
-                text = token.decode("ascii", "replace")
-                self[token] = self._scale.parse(text[1:-1] if text.startswith('"') else text)
-
-    def _make_room(self) -> None:
+    def __missing__(self, text: str | bytes) -> int:
+        """Parse one, and remember it."""
         if len(self) > _REMEMBERED:
             self.clear()
             self[None] = 0
+        if isinstance(text, bytes):
+            token = text.decode("ascii", "replace")
+            number = self._scale.parse(token[1:-1] if token.startswith('"') else token)
+        else:
+            number = self._scale.parse(text)
+        self[text] = number
+        return number

@@ -118,7 +118,11 @@ def _rows(state: PartitionState, fold: Fold) -> list[Message]:
 
 def _cut(rows: StateRows) -> Iterator[StateRows]:
     """The rows as they are, or in parts of at most ROWS_PER_MESSAGE: a row is whole in itself."""
-    if sum(len(skus) for days in rows.values() for skus in days.values()) <= ROWS_PER_MESSAGE:
+    many = 0
+    for days in rows.values():
+        for skus in days.values():
+            many += len(skus)
+    if many <= ROWS_PER_MESSAGE:
         yield rows
         return
     for currency, days in rows.items():

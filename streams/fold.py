@@ -90,7 +90,8 @@ def _decide(state: PartitionState, receipt: Receipt, offset: int, done: Fold) ->
                     "send a receipt of type post_void that carries the lines to take back",
                 )
         return "ignored"
-    identity = receipt_hash(receipt.transaction_id, reversal=receipt.reversal)
+    reversal = receipt.reversal
+    identity = receipt_hash(receipt.transaction_id, reversal=reversal)
     if store is None:
         store = state.stores[receipt.store_id] = Store()
     start = state.windows.start_of(receipt.occurred_at)
@@ -115,10 +116,11 @@ def _decide(state: PartitionState, receipt: Receipt, offset: int, done: Fold) ->
             done.touched[window] = None
         window.ids[identity] = offset
         window.applied = offset
-        window.receipts += -1 if receipt.reversal else 1
+        window.receipts += -1 if reversal else 1
         _touch(window, receipt, done, _add(window.rows, receipt, offset))
     store.seen[identity] = offset
-    state.closed.extend(Closed.of(window, offset) for window in store.advance(receipt.occurred_at, state.windows))
+    for closed in store.advance(receipt.occurred_at, state.windows):
+        state.closed.append(Closed.of(closed, offset))
     done.lines += len(receipt.lines.sku)
     done.newest = max(done.newest, receipt.occurred_at)
     return "folded"

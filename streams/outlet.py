@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT = 5.0
 START_SECONDS = 10.0
 LOOK_SECONDS = 5.0
+# Below it a thread costs more than what it takes over.
+WORTH_A_THREAD = 32 * 1024
 
 
 class KafkaOutlet:
@@ -71,6 +73,10 @@ class KafkaOutlet:
             await self._send_batch(builder, topic, partition, messages[begun:at])
 
     async def _send_batch(self, builder: Any, topic: str, partition: int, messages: list[Message]) -> None:
+        if builder.size() >= WORTH_A_THREAD:
+            # Compressing lets go of the interpreter, so that other partitions fold meanwhile.
+            # Left to aiokafka's sender, it would hold up the loop.
+            await asyncio.to_thread(builder._build)  # noqa: SLF001  # kept in the builder, and sent as it is
         producer = self._producer()
         try:
             try:

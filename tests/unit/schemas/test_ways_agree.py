@@ -8,7 +8,9 @@ import json
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from schemas import decode as ways
 from schemas import strict
+from schemas import times as instants
 from schemas.card_search import holds_secret
 from schemas.decode import decode
 from schemas.errors import Refused
@@ -58,16 +60,43 @@ def outcome(read, value):
     """What a way gives: a receipt, or that it refuses."""
     try:
         return read(value)
-    except Refused:
-        return Refused
+    except (Refused, instants.TimeFault) as fault:
+        return type(fault)
 
 
-@given(receipts, st.booleans(), st.sampled_from([None, (",", ":")]))
+@given(receipts, st.booleans(), st.sampled_from([None, (",", ":")]), st.booleans())
 @settings(max_examples=1500, deadline=None)
-@example(RECEIPT, True, None)
-def test_every_way_reads_the_same_receipt_or_refuses_it(receipt, escaped, separators):
+@example(RECEIPT, True, None, False)
+@example(RECEIPT, True, None, True)
+def test_every_way_reads_the_same_receipt_or_refuses_it(receipt, escaped, separators, usual):
     value = json.dumps(receipt, ensure_ascii=escaped, separators=separators).encode()
+    ways._usual = usual  # as if a receipt of usual fields alone, or another one, had come before
     assert outcome(decode, value) == outcome(strict.decode, value)
+
+
+def test_receipts_of_usual_fields_take_the_quickest_way_again_after_another_one(monkeypatch):
+    plain = []
+    monkeypatch.setattr(ways, "_of_plain", lambda value, message: plain.append(value))
+    line = {"sku": "1", "quantity": "1", "amount": "1.00"}
+    usual, other = (encoded(RECEIPT | {"lines": [one]}) for one in (line, line | {"void": True}))
+    monkeypatch.setattr(ways, "_usual", True)
+    for value in (usual, other, other, usual, usual):
+        decode(value)
+    assert plain == [usual, usual], "the one right after the others is what shows that they are over"
+
+
+@given(
+    st.sampled_from(
+        ["1969-12-31T23:59:", "1970-01-01T00:30:", "2026-11-23T17:05:", "2105-12-31T23:59:", "2026-02-30T00:00:"]
+    ),
+    st.sampled_from(["00", "07", "59", "60", "61", "7", " 7", "+7", "\u0660\u0667", ""]),
+    st.sampled_from(["Z", "z", "+01:00", "-23:59", "+24:00", "", "Z ", ".5Z", ".123456789+01:00"]),
+)
+@settings(max_examples=1500, deadline=None)
+def test_a_time_is_read_alike_whether_its_minute_is_remembered_or_not(minute, second, rest):
+    for remembered in ("00", "59"):
+        outcome(instants.instant, minute + remembered + rest)
+    assert outcome(instants.instant, minute + second + rest) == outcome(instants._instant, minute + second + rest)
 
 
 @given(st.binary(max_size=60), st.integers(0, len(encoded(RECEIPT))), st.integers(0, 40))

@@ -6,6 +6,7 @@ tests/integration/test_outlet.py holds it against aiokafka's own producer on the
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -14,6 +15,14 @@ from dataclasses import dataclass, field
 class MemoryBatch:
     room: int
     records: list = field(default_factory=list)
+    built_in: int = 0
+
+    def size(self):
+        return sum(len(key or b"") + len(value or b"") for key, value, _ in self.records)
+
+    def _build(self):
+        """Compressed; notes the thread it was done in."""
+        self.built_in = threading.get_ident()
 
     def append(self, *, timestamp, key, value, headers):
         """None where it is full; the first always fits, as with aiokafka."""
@@ -39,6 +48,7 @@ class MemoryProducer:
     faults: list = field(default_factory=list)
     log: dict = field(default_factory=lambda: defaultdict(list))
     batches: int = 0
+    built_in: list = field(default_factory=list)
 
     @property
     def client(self):
@@ -54,6 +64,7 @@ class MemoryProducer:
         if partition >= self.partitions:
             raise AssertionError("Unrecognized partition")
         self.batches += 1
+        self.built_in.append(batch.built_in)
         where, error = (self.faults.pop(0) if self.faults else None) or ("", None)
         if where == "sending":
             raise error

@@ -1,6 +1,7 @@
 """What the outlet does when Kafka fails: it sends again what is not acknowledged, and stops where that cannot help."""
 
 import asyncio
+import threading
 
 import pytest
 from aiokafka.errors import (
@@ -65,6 +66,17 @@ async def test_what_does_not_fit_in_one_batch_goes_in_several_in_order():
     await out.acknowledged()
     assert producer.log["changelog", 0] == messages(50)
     assert producer.batches > 5
+
+
+async def test_large_batches_are_compressed_in_another_thread_and_small_ones_are_left_to_the_sender():
+    producer = MemoryProducer()
+    out = outlet_of(producer)
+    await out.send("state", 0, messages(1, outlet.WORTH_A_THREAD))
+    await out.send("state", 0, messages(1))
+    await out.acknowledged()
+    large, small = producer.built_in
+    assert large not in (0, threading.get_ident())
+    assert small == 0
 
 
 @pytest.mark.parametrize(
