@@ -9,7 +9,7 @@ FAULTS = --full
 HISTORIES = 100000
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-  --no-annotate --custom-compile-command "make lock" pyproject.toml
+  --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL = help
 .PHONY: help demo test test-kafka lint format docs picture bench faults simulate mutations lock clean
@@ -61,9 +61,10 @@ simulate: .venv/.installed ## random histories of fold, flush, restore and sinks
 mutations: .venv/.installed ## each rule taken away from a copy of the source, and what sees it
 	@$(BIN)/python -m tests.faults.mutations $(ARGS)
 
-lock: .venv/.installed ## both lock files anew from pyproject.toml: for every platform, with hashes
-	@$(COMPILE) --group dev -o requirements.lock $(ARGS)
-	@$(COMPILE) --group build --constraint requirements.lock -o deploy/requirements.lock
+lock: .venv/.installed ## the lock files anew from pyproject.toml: for every platform, with hashes
+	@$(COMPILE) pyproject.toml --group dev -o requirements.lock $(ARGS)
+	@$(COMPILE) pyproject.toml --group build --constraint requirements.lock -o deploy/requirements.lock
+	@$(COMPILE) bench/peers/quix/requirements.in -o bench/peers/quix/requirements.lock $(ARGS)
 	@$(PIP) install --require-hashes --no-deps -r requirements.lock
 	@touch .venv/.locked
 
