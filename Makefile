@@ -47,10 +47,8 @@ docs: .venv/.installed ## the generated pages of docs/ anew: commands, settings,
 picture: .venv/.installed ## the picture in README.md anew: a run of the demo
 	@$(BIN)/python -m tillstream.demo.picture docs/demo.svg
 
-bench: .venv/.installed ## figures: see bench/
-	@found=; for script in bench/*.py; do \
-	  if [ -f "$$script" ]; then found=1; echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; fi; \
-	done; if [ -z "$$found" ]; then echo "There is no benchmark in bench/ yet."; fi
+bench: .venv/.installed ## the contest with the peers, and the other figures: ARGS="--only throughput --write"
+	@$(BIN)/python bench/all.py $(ARGS)
 
 faults: .venv/.installed ## the fault suite: processes killed, messages mangled; FAULTS= runs it short
 	@$(BIN)/python -m pytest -q tests/faults $(FAULTS) $(ARGS)

@@ -20,12 +20,42 @@ def test_every_benchmark_says_what_it_measures(script):
     assert f"python bench/{script.name}" in shown
 
 
-@pytest.mark.integration
-def test_the_throughput_benchmark_checks_the_totals_of_what_it_measures():
-    argv = [sys.executable, ROOT / "bench/throughput.py", "--rounds", "1", "--limit", "400", "--peer-lines", "0"]
-    argv += ["--window", "1 hour"]
-    done = subprocess.run([*argv, "--json"], capture_output=True, text=True, check=False)
+def test_the_contest_comes_first_and_every_other_script_is_run_too():
+    shown = subprocess.run(
+        [sys.executable, ROOT / "bench/all.py", "--help"], capture_output=True, text=True, check=True
+    )
+    names = shown.stdout.split("--only {", 1)[1].split("}", 1)[0].split(",")
+    assert names[0] == "throughput"
+    assert sorted(names) == sorted(script.stem for script in SCRIPTS if script.name != "all.py")
+
+
+def contest(*more):
+    argv = [sys.executable, ROOT / "bench/throughput.py", "--rounds", "1", "--limit", "400", "--json", *more]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    (rates,) = [contestant["rates"] for contestant in found["contestants"].values()]
-    assert rates[0] > 0
+    return json.loads(done.stdout)
+
+
+def races(found):
+    """Each contestant's rate and how many of its totals are wrong."""
+    return {name: (one["rates"][0], one["runs"][0]["differences"]) for name, one in found["contestants"].items()}
+
+
+@pytest.mark.integration
+def test_the_contest_checks_the_totals_of_those_it_measures():
+    found = contest("--broker", "embedded", "--only", "tillstream-1h")
+    assert found["broker"] == "the embedded broker"
+    [(rate, wrong)] = races(found).values()
+    assert rate > 0
+    assert wrong == 0
+
+
+@pytest.mark.integration
+def test_who_needs_java_is_left_out_with_a_sentence_where_there_is_none(tmp_path):
+    """Nothing but Python is on the PATH."""
+    argv = [sys.executable, ROOT / "bench/throughput.py", "--only", "kafka-streams-memory", "--only", "flink-sql"]
+    done = subprocess.run(argv, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    for name in ("kafka-streams-memory", "flink-sql"):
+        assert f"{name} is left out: it needs Java 17 and Maven (java, mvn)" in " ".join(done.stderr.split())
+    assert "Nobody is left who can take part." in done.stderr

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-LOCKS = ["requirements.lock", "deploy/requirements.lock"]
+LOCKS = ["requirements.lock", "deploy/requirements.lock", "bench/peers/quix/requirements.lock"]
 
 
 def text(lock: str) -> str:
@@ -65,6 +65,11 @@ def test_a_lock_names_no_host_and_no_path(lock):
     strange = [line for line in text(lock).splitlines() if line and not kept.fullmatch(line)]
     assert strange == []
     assert "//" not in text(lock)
+
+
+def test_what_only_peers_need_is_no_dependency_of_ours():
+    assert "quixstreams" in locked("bench/peers/quix/requirements.lock")
+    assert "quixstreams" not in locked()
 
 
 @pytest.mark.parametrize("lock", LOCKS)
