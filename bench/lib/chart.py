@@ -13,7 +13,15 @@ mpl.use("svg")
 OURS, THEIRS, INK = "#1f77b4", "#b8c0c8", "#24292f"
 
 
-def draw(results: Sequence[Result], file: Path) -> None:
+def label(result: Result, rival: str) -> str:
+    """The median, and how many times the rival that is, where it took part."""
+    times = result.times.get(rival)
+    return f"{result.rate.median:,.0f}" + (
+        "" if times is None else f"  ({times.median:.{1 if times.median >= 1 else 2}f} times)"
+    )
+
+
+def draw(results: Sequence[Result], rival: str, file: Path) -> None:
     """Draw an SVG whose text is text: the reader's own font, and a diff that can be read."""
     from matplotlib import pyplot as plt
 
@@ -30,16 +38,15 @@ def draw(results: Sequence[Result], file: Path) -> None:
             error_kw={"ecolor": INK, "elinewidth": 1, "capsize": 3}, height=0.62,
         )  # fmt: skip
         longest = max(rate.high for rate in rates)
-        for bar, rate in zip(bars, rates, strict=True):
+        for bar, result in zip(bars, ranked, strict=True):
             middle = bar.get_y() + bar.get_height() / 2
-            axes.text(rate.high + longest * 0.015, middle, f"{rate.median:,.0f}", va="center", color=INK)
-        axes.set_title(
-            "lines per second until all is durable and committed; median, min to max", fontsize=10, loc="left"
-        )
-        axes.set_xlim(0, longest * 1.14)
+            axes.text(result.rate.high + longest * 0.015, middle, label(result, rival), va="center", color=INK)
+        compared = f"; in brackets: of {rival}" if any(rival in result.times for result in results) else ""
+        axes.set_title(f"lines/s until all is durable: median, min to max{compared}", fontsize=10, loc="left")
+        axes.set_xlim(0, longest * 1.24)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
         # A background of its own: the page may be dark.
-        figure.savefig(file, format="svg", metadata={"Date": None}, facecolor="white")
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, facecolor="white")
         plt.close(figure)

@@ -70,4 +70,4 @@ def write(found: dict[str, Any], results: Sequence[figures.Result]) -> None:
     """The table between its marks in docs/performance.md, and the chart beside it."""
     text = f"{conditions(found, results)}\n\n![lines per second]({PICTURE.name})"
     page.write("throughput", f"{render.markdown(render.cells(results, RIVALS))}\n\n{text}")
-    chart.draw(results, PICTURE)
+    chart.draw(results, KAFKA_STREAMS, PICTURE)

@@ -90,11 +90,12 @@ def test_the_chart_is_an_svg_that_names_every_contestant_and_is_the_same_each_ti
     runs, _ = document()
     results = figures.results(runs, outcome.RIVALS)
     for name in ("one.svg", "two.svg"):
-        chart.draw(results, tmp_path / name)
+        chart.draw(results, outcome.KAFKA_STREAMS, tmp_path / name)
     drawn = (tmp_path / "one.svg").read_bytes()
     assert drawn == (tmp_path / "two.svg").read_bytes()
     texts = {element.text for element in ET.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")}
     assert {result.name for result in results} <= texts
+    assert {"955  (4.3 times)", "225  (1.0 times)"} <= texts
 
 
 def test_every_field_of_a_run_is_kept():
