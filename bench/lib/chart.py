@@ -43,7 +43,7 @@ def draw(results: Sequence[Result], rival: str, file: Path) -> None:
             axes.text(result.rate.high + longest * 0.015, middle, label(result, rival), va="center", color=INK)
         compared = f"; in brackets: of {rival}" if any(rival in result.times for result in results) else ""
         axes.set_title(f"lines/s until all is durable: median, min to max{compared}", fontsize=10, loc="left")
-        axes.set_xlim(0, longest * 1.24)
+        axes.set_xlim(0, longest * 1.28)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)

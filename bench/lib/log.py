@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
@@ -21,6 +22,8 @@ _AT_ONCE = 4 * 1024**2
 
 async def preload(settings: Settings, receipts: int | None, more_topics: Iterable[str] = ()) -> tuple[int, int]:
     """Make the topics and publish the demo's receipts; gives (receipts, lines)."""
+    # A topic made a moment ago has no leader yet; aiokafka tries again, and warns each time.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     await wait_for_kafka(settings)
     more = [TopicSpec(name, settings.partitions) for name in more_topics]
     async with admin(settings) as client:

@@ -64,7 +64,7 @@ async def run(
         more = _USUAL_DELAY if kind == "kafka" else ""
         on_broker = stack.enter_context(fresh_broker(timedelta(hours=1), kind, partitions, more))
         settings, clickhouse = stack.enter_context(with_clickhouse(on_broker))
-        await wait_for_clickhouse(settings)
+        await wait_for_clickhouse(settings, quietly=True)
         _, lines = await preload(settings, receipts)
         await migrate.migrate(settings)
         ends = await ends_to_commit(settings)

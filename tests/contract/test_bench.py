@@ -59,3 +59,16 @@ def test_who_needs_java_is_left_out_with_a_sentence_where_there_is_none(tmp_path
     for name in ("kafka-streams-memory", "flink-sql"):
         assert f"{name} is left out: it needs Java 17 and Maven (java, mvn)" in " ".join(done.stderr.split())
     assert "Nobody is left who can take part." in done.stderr
+
+
+@pytest.mark.integration
+def test_two_workers_and_a_sink_come_to_the_receipts_own_totals_and_into_clickhouse():
+    """The script ends with 1 where a total is wrong, and does not end before the sink has carried everything."""
+    argv = [sys.executable, ROOT / "bench/two_workers.py", "--rounds", "1", "--limit", "200", "--broker", "embedded"]
+    done = subprocess.run([*argv, "--json"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [len(run["shares"]) for runs in found["runs"].values() for run in runs] == [1, 2]
+    for [run] in found["runs"].values():
+        assert run["readable_seconds"] >= run["seconds"] > 0
+        assert all(run["cpu_seconds"][role] > 0 for role in ("workers", "sink", "ClickHouse", "broker"))
