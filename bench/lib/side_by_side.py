@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 from contextlib import ExitStack, contextmanager
@@ -64,6 +65,7 @@ async def run(
         more = _USUAL_DELAY if kind == "kafka" else ""
         on_broker = stack.enter_context(fresh_broker(timedelta(hours=1), kind, partitions, more))
         settings, clickhouse = stack.enter_context(with_clickhouse(on_broker))
+        logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # it is asked before it listens
         await wait_for_clickhouse(settings, quietly=True)
         _, lines = await preload(settings, receipts)
         await migrate.migrate(settings)
