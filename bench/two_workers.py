@@ -45,6 +45,16 @@ def cells(found: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
+def conditions(found: dict[str, Any]) -> str:
+    """On what it was measured, how much, how often."""
+    lines = found["runs"]["1"][0]["lines"]
+    busy = f" Other work had the machine as well (load {found['load_before']})." if found["load_before"] > 1 else ""
+    return (
+        f"Measured on {found['machine']}, with {found['broker']}, {lines:,} lines, {found['rounds']} round(s) in "
+        f"alternation.{busy}"
+    )
+
+
 def measured(given: argparse.Namespace) -> dict[str, Any]:
     kind = given.broker or broker.best()
     load = machine.load()
@@ -75,9 +85,7 @@ def main() -> None:
     given = parser.parse_args()
     found = measured(given)
     head, *rows = cells(found)
-    said = f"Measured on {found['machine']}, with {found['broker']}, {found['rounds']} round(s) in alternation."
-    if found["load_before"] > 1:
-        said += f" Other work had the machine as well (load {found['load_before']})."
+    said = conditions(found)
     if given.write:
         page.write("two workers", f"{render.markdown([head, *rows])}\n\n{said}")
     if given.json:

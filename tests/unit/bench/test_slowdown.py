@@ -23,7 +23,9 @@ def test_what_is_half_as_slow_again_is_noticed(log, name):
     """Of each task another half is done, with half of the receipts."""
     whole, half = slowdown.tasks(log)[name], slowdown.tasks(log[: len(log) // 2])[name]
     limits = {name: slowdown.limits()[name]}
-    found = slowdown.times_of_yardstick({name: lambda: whole() + half()}, slowdown.yardstick(log), limits, most=30)
+    found = slowdown.times_of_yardstick(
+        {name: lambda: whole() + half()}, slowdown.yardstick(log), limits, slowdown.FEWEST
+    )
     assert found[name] > limits[name]
 
 
@@ -39,8 +41,8 @@ def test_it_ends_as_soon_as_nothing_is_above_its_limit_and_goes_on_as_long_as_so
     slowdown.times_of_yardstick(task, lambda: 1.0, {"fold": 3.0})
     assert len(turns) == slowdown.FEWEST
     turns.clear()
-    slowdown.times_of_yardstick(task, lambda: 1.0, {"fold": 2.9}, most=40)
-    assert len(turns) == 40
+    slowdown.times_of_yardstick(task, lambda: 1.0, {"fold": 2.9}, slowdown.FEWEST + 7)
+    assert len(turns) == slowdown.FEWEST + 7
 
 
 def test_the_receipts_are_the_same_each_time():
