@@ -37,11 +37,10 @@ def cells(found: dict[str, Any]) -> list[list[str]]:
         readable = statistics.median(run["lines"] / run["readable_seconds"] for run in runs)
         cpu = {role: statistics.median(run["cpu_seconds"][role] for run in runs) for role in roles}
         busy = statistics.median(run["busy"] for run in runs)
-        rows.append([
-            workers, "1" if workers == "1" else f"{statistics.median(pairs):.2f}", f"{statistics.median(rates):,.0f}",
-            f"{min(rates):,.0f} to {max(rates):,.0f}", f"{readable:,.0f}", f"{busy:.0%}",
-            *(f"{cpu[role]:.1f}" for role in roles),
-        ])  # fmt: skip
+        times = f"{statistics.median(pairs):.2f} ({min(pairs):.2f} to {max(pairs):.2f})"
+        spread = f"{min(rates):,.0f} to {max(rates):,.0f}"
+        row = [workers, "1" if workers == "1" else times, f"{statistics.median(rates):,.0f}", spread]
+        rows.append([*row, f"{readable:,.0f}", f"{busy:.0%}", *(f"{cpu[role]:.1f}" for role in roles)])
     return rows
 
 
