@@ -62,6 +62,8 @@ def test_who_needs_java_is_left_out_with_a_sentence_where_there_is_none(tmp_path
 
 
 @pytest.mark.integration
+@pytest.mark.slow
+@pytest.mark.timeout(600)  # two stacks of five processes, one after the other
 def test_two_workers_and_a_sink_come_to_the_receipts_own_totals_and_into_clickhouse():
     """The script ends with 1 where a total is wrong, and does not end before the sink has carried everything."""
     argv = [sys.executable, ROOT / "bench/two_workers.py", "--rounds", "1", "--limit", "200", "--broker", "embedded"]

@@ -14,6 +14,7 @@ from tests.conftest import REPOSITORY
 @pytest.mark.usefixtures("broker")  # so that `make test-kafka` takes it up, which has Java and Maven
 @pytest.mark.integration
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # Maven fetches its jars the first time
 def test_kafka_streams_comes_to_the_receipts_own_totals_with_either_store(on_kafka):
     if not on_kafka:
         pytest.skip("needs Java: make test-kafka runs it")
