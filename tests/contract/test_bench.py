@@ -74,3 +74,15 @@ def test_two_workers_and_a_sink_come_to_the_receipts_own_totals_and_into_clickho
     for [run] in found["runs"].values():
         assert run["readable_seconds"] >= run["seconds"] > 0
         assert all(run["cpu_seconds"][role] > 0 for role in ("workers", "sink", "ClickHouse", "broker"))
+
+
+@pytest.mark.integration
+def test_the_latency_of_every_receipt_after_the_warm_up_is_measured():
+    argv = [sys.executable, ROOT / "bench/latency.py", "--json", "--broker", "embedded"]
+    argv += ["--rate", "200", "--seconds", "3", "--warm-up", "0"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["lines"] >= 600
+    assert 0 < found["receipts"] < found["lines"]
+    assert 0 < found["p50"] <= found["p90"] <= found["p99"] <= found["longest"]
