@@ -14,7 +14,10 @@ from tillstream.rebuilding.opened import opened
 from tillstream.settings import Settings
 from tillstream.waiting import admin
 
-TABLES = ("sales_windows", "store_windows", "partition_results", "late_lines", "rejected", "receipts", "receipt_lines")
+TABLES = (
+    "sales_windows", "store_windows", "partition_results", "late_lines", "rejected", "receipts", "receipt_lines",
+    "rollup_touches", "rollup_hours", "rollup_days", "rollup_empty",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
