@@ -19,9 +19,9 @@ from tillstream.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# A pass takes a fourth of one thread's time at most, and roll-ups are no older than a minute while that is enough.
+# A pass takes a seventh of one thread's time at most, and roll-ups are no older than a minute while that is enough.
 SHORTEST_PAUSE, LONGEST_PAUSE = 10.0, 40.0
-PAUSE_PER_SECOND = 3.0
+PAUSE_PER_SECOND = 6.0
 
 
 async def keep(settings: Settings, stop: asyncio.Event) -> None:
