@@ -22,7 +22,7 @@ from clickhouse_connect.driver.client import Client
 from tillstream.reconcile.views import as_if_live
 
 # Rows under `sales` that one statement reads: so many make a statement of a few seconds.
-ROWS_A_STATEMENT = 2_500_000
+ROWS_A_STATEMENT = 1_500_000
 # Tables aside of someone who died; nobody works on one for so long.
 LEFT_BEHIND_SECONDS = 3_600
 _SETTINGS = {

@@ -14,7 +14,7 @@ LIVE = "epoch IN (SELECT epoch FROM live_epochs)"
 
 
 def freshness(client: Client) -> dict[str, Any]:
-    """The newest window with sales, the ledger's newest receipt, until when roll-ups hold everything; None: none yet."""
+    """The newest window with sales, the ledger's newest receipt, until when roll-ups hold all; None: none yet."""
     windows, newest_window = client.query(
         f"SELECT count(), max(window_start) FROM store_windows WHERE {LIVE}"
     ).result_rows[0]
