@@ -7,7 +7,8 @@ table's parts once they are merged, of the changelog's records (as the worker se
 of the journal, by the lines of the receipts.
 
 With `--codecs` every column of `sales_windows`, and of the ledger's lines, is written alone, in the table's order, by
-each codec that could serve it: bytes a row, and nanoseconds a row to write and to read it, the least of so many rounds.
+each codec that could serve it, where it takes more than a tenth of a byte: bytes a row, and nanoseconds of ClickHouse's
+CPU a row to write and to read it, the least of so many rounds.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ import json
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+import psutil
 from clickhouse_connect.driver.client import Client
 from lib import contest
 from lib.progress import steps
@@ -42,6 +43,8 @@ ORDER = {
     "sales_windows": "store_id, sku, currency, window_start, business_date, partition, epoch",
     "receipt_lines": "store_id, transaction_id, epoch, partition, offset, position",
 }
+# Bytes a row below which a column is left as it is, and how often each is read for one figure.
+WORTH_TRYING, READS = 0.1, 4
 TEXTS = ("ZSTD(1)", "ZSTD(3)", "LZ4")
 NUMBERS = (
     "ZSTD(1)", "ZSTD(3)", "T64, ZSTD(1)", "Delta, ZSTD(1)", "DoubleDelta, ZSTD(1)", "Delta, ZSTD(3)", "LZ4",
@@ -63,6 +66,11 @@ class Codec:
     read: float
 
 
+def cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
 async def measure(settings: Settings, many: int, *, codecs: bool, rounds: int) -> dict[str, object]:
     stack = Stack(settings, say=lambda _: None)
     try:
@@ -79,7 +87,9 @@ async def measure(settings: Settings, many: int, *, codecs: bool, rounds: int) -
             async for record in contest.all_records(settings, name):
                 changelog += len(record.key) + len(record.value or b"")
             advance()
-            tables, found = await asyncio.to_thread(_ask, settings, codecs, rounds)
+            tables, found = await asyncio.to_thread(
+                _ask, settings, psutil.Process(stack.pids()["clickhouse"]), codecs, rounds
+            )
             advance()
     finally:
         await stack.stop()
@@ -90,7 +100,9 @@ async def measure(settings: Settings, many: int, *, codecs: bool, rounds: int) -
     }  # fmt: skip
 
 
-def _ask(settings: Settings, codecs: bool, rounds: int) -> tuple[dict[str, dict[str, int]], list[Codec]]:
+def _ask(
+    settings: Settings, server: psutil.Process, codecs: bool, rounds: int
+) -> tuple[dict[str, dict[str, int]], list[Codec]]:
     with ch.connect(settings) as client:
         roll_up(client)
         for table in TABLES:
@@ -101,10 +113,10 @@ def _ask(settings: Settings, codecs: bool, rounds: int) -> tuple[dict[str, dict[
             parameters={"tables": TABLES},
         ).result_rows
         tables = {table: {"rows": many, "bytes": size} for table, many, size in rows}
-        return tables, [one for table in ORDER for one in of_table(client, table, rounds)] if codecs else []
+        return tables, [one for table in ORDER for one in of_table(client, server, table, rounds)] if codecs else []
 
 
-def of_table(client: Client, table: str, rounds: int) -> list[Codec]:
+def of_table(client: Client, server: psutil.Process, table: str, rounds: int) -> list[Codec]:
     """Every column of a table by every codec that could serve it."""
     columns = client.query(
         "SELECT name, type, compression_codec FROM system.columns WHERE database = currentDatabase() AND"
@@ -118,10 +130,13 @@ def of_table(client: Client, table: str, rounds: int) -> list[Codec]:
     found = []
     with steps(f"codecs of {table}", len(columns)) as advance:
         for name, kind, used in columns:
-            found += [
-                _alone(client, (table, name, kind), codec, used=plain(used) == codec, rounds=rounds)
-                for codec in dict.fromkeys((plain(used), *_candidates(kind)))
-            ]
+            now = _alone(client, server, (table, name, kind), plain(used), used=True, rounds=rounds)
+            found.append(now)
+            if now.bytes >= WORTH_TRYING:
+                others = [codec for codec in _candidates(kind) if codec != now.codec]
+                found += [
+                    _alone(client, server, (table, name, kind), codec, used=False, rounds=rounds) for codec in others
+                ]
             advance()
     client.command("DROP TABLE codec_source SYNC")
     return found
@@ -141,19 +156,25 @@ def _candidates(kind: str) -> tuple[str, ...]:
     return DECIMALS if kind.startswith("Decimal") else NUMBERS
 
 
-def _alone(client: Client, column: tuple[str, str, str], codec: str, *, used: bool, rounds: int) -> Codec:
+def _alone(
+    client: Client, server: psutil.Process, column: tuple[str, str, str], codec: str, *, used: bool, rounds: int
+) -> Codec:
     table, name, kind = column
     write, read, size, rows = [], [], 0, 1
     for _ in range(rounds):
         client.command("DROP TABLE IF EXISTS codec_trial SYNC")
-        client.command(f"CREATE TABLE codec_trial (c {kind} CODEC({codec})) ENGINE = MergeTree ORDER BY tuple()")
-        begun = time.perf_counter()
+        client.command(
+            f"CREATE TABLE codec_trial (c {kind} CODEC({codec})) ENGINE = MergeTree ORDER BY tuple()"
+            " SETTINGS min_bytes_for_wide_part = 0"  # a compact part does not tell its columns' sizes
+        )
+        begun = cpu_seconds(server)
         client.command(f"INSERT INTO codec_trial SELECT {name} FROM codec_source", settings={"max_threads": 1})
-        write.append(time.perf_counter() - begun)
+        write.append(cpu_seconds(server) - begun)
         client.command("OPTIMIZE TABLE codec_trial FINAL")
-        begun = time.perf_counter()
-        client.query("SELECT count() FROM codec_trial WHERE NOT ignore(c)", settings={"max_threads": 1})
-        read.append(time.perf_counter() - begun)
+        begun = cpu_seconds(server)
+        for _ in range(READS):
+            client.query("SELECT count() FROM codec_trial WHERE NOT ignore(c)", settings={"max_threads": 1})
+        read.append((cpu_seconds(server) - begun) / READS)
         rows, size = client.query(
             "SELECT sum(rows), sum(column_data_compressed_bytes) FROM system.parts_columns WHERE active AND"
             " database = currentDatabase() AND table = 'codec_trial'"

@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS rollup_passes
 ENGINE = ReplacingMergeTree(as_of)
 ORDER BY name;
 
+-- A day is a partition and, once merged, one part: asking for one SKU over a year opens 365 of them.
 -- `touches` is the sum that a day was computed at: where it is less than the sum of now, the day is due. A day computed
 -- earlier and written later (a frozen sink) bears the smaller one, and is computed again.
 CREATE TABLE IF NOT EXISTS rollup_hours
