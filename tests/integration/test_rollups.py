@@ -14,7 +14,7 @@ from schemas.errors import Unavailable
 from sinks import columns
 from sinks.batch import Batch, Rows
 from sinks.store import ClickHouseStore
-from tillstream import ch
+from tillstream import ch, migrate
 from tillstream.local.journal import stale
 from tillstream.rebuilding import remove
 from tillstream.rollups import passes
@@ -289,6 +289,22 @@ def test_removing_an_epoch_removes_its_roll_ups(migrated, client, store):
     assert removed["rollup_hours"] == removed["rollup_days"] == 1
     assert computed(client) == 0
     assert client.query("SELECT DISTINCT epoch FROM rollup_days").result_rows == [(1,)]
+
+
+async def test_rows_from_before_there_were_roll_ups_are_rolled_up_and_keep_their_figures(migrated, client, store):
+    write(store, "sales_windows", row(units=3), row(5, units=4, start=NOON + timedelta(days=1)))
+    write(store, "late_lines", late_line(9, start=NOON + timedelta(days=2)))
+    write(store, "receipts", receipt(9))
+    for table in ("touches", "hours", "days", "empty", "passes"):
+        client.command(f"DROP TABLE rollup_{table} SYNC")
+    client.command("ALTER TABLE migrations DELETE WHERE name IN ('0004_rollups.sql', '0005_codecs.sql')",
+                   settings={"mutations_sync": 2})  # fmt: skip
+    report = await migrate.migrate(migrated)
+    assert report.applied == ["0004_rollups.sql", "0005_codecs.sql"]
+    client.command("OPTIMIZE TABLE sales_windows FINAL")
+    assert computed(client) == 3
+    assert units(client) == 8
+    assert differences(client) == []
 
 
 def test_random_histories_end_as_sales_does(migrated, client):
