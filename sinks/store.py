@@ -17,6 +17,7 @@ from schemas.errors import Stop, Unavailable
 from sinks import metrics
 from sinks.batch import Batch, Rows, Source
 from sinks.rejected import set_aside
+from sinks.touched import Touches, touched
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +45,14 @@ class ClickHouseStore:
         self._connect = connect
         self._client: Any = None
         self._consecutive = 0
+        self._touches = Touches()
 
     def write(self, batch: Batch) -> None:
         """Write all of a batch; raises Unavailable (nothing is lost by trying again) or Stop."""
         refused = list(batch.unreadable)
         for rows in batch.rows:
             self._insert(rows, refused)
+        self._touch(batch)
         if not refused:
             self._consecutive = 0
             return
@@ -76,6 +79,16 @@ class ClickHouseStore:
             middle = len(rows.sources) // 2
             self._insert(Rows(rows.table, rows.data.slice(0, middle), rows.sources[:middle]), refused)
             self._insert(Rows(rows.table, rows.data.slice(middle), rows.sources[middle:]), refused)
+
+    def _touch(self, batch: Batch) -> None:
+        """Say which days have new rows: after these, so that no roll-up is taken for done without them."""
+        days = set().union(*(touched(rows) for rows in batch.rows))
+        if not days:
+            return
+        try:
+            self._insert_table("rollup_touches", self._touches.count(days))
+        except DatabaseError as fault:  # no row of a till is at fault here
+            raise Unavailable("ClickHouse", _first_line(fault)) from None
 
     def _set_aside(self, refused: list[tuple[Source, str]]) -> None:
         try:

@@ -118,7 +118,7 @@ OUTPUTS: dict[str, dict[str, str] | None] = {
         "topics": "`topic`, `partitions`, `end` (records written, all partitions together)",
         "lag": "by group and topic: `role`, `group`, `topic`, `records`, `partitions_behind`",
         "counts": "messages by result",
-        "freshness": "`newest_window`, `newest_receipt_occurred_at`, `newest_receipt_published_at`",
+        "freshness": "`newest_window`, `newest_receipt_occurred_at`, `newest_receipt_published_at`, `rollups_as_of`",
         "rejected": "`messages`, of these `set_aside` by a sink, `latest`",
         "stores_in_two_partitions": "`store_id`, `partitions`; at most 100",
         "counted_twice": "receipts of which a copy counted too: `found`, `newest` (at most 20), `incomplete` (null, or"

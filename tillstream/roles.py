@@ -16,6 +16,7 @@ from streams.app import run_worker as fold
 from tillstream import ch, consumer_lag, kafka, store_partitions
 from tillstream.follow import follow
 from tillstream.local.lock import own_part
+from tillstream.rollups.keep import keep as keep_rollups
 from tillstream.settings import Settings
 
 
@@ -36,7 +37,9 @@ async def _fold(settings: Settings, epoch: Epoch, stop: asyncio.Event) -> None:
 
 
 async def run_sink(settings: Settings, epoch: Epoch, stop: asyncio.Event, *, only: bool = False) -> None:
-    """Write into ClickHouse until `stop` is set: rows and dead letters of all epochs, the ledger of one; raises Stop.
+    """Write into ClickHouse until `stop` is set: rows, dead letters, roll-ups of all epochs, the ledger of one.
+
+    Raises Stop.
 
     With `only`, the ledger stays with this epoch, whatever becomes of it.
     """
@@ -44,6 +47,7 @@ async def run_sink(settings: Settings, epoch: Epoch, stop: asyncio.Event, *, onl
     await _together(
         run_clickhouse_sink(kafka.client_options(settings), connect, settings.topic_prefix, stop),
         store_partitions.report(settings, stop),
+        keep_rollups(settings, stop),
         _keep_ledger(settings, epoch, stop) if only else follow(settings, epoch, _keep_ledger, stop),
     )
 

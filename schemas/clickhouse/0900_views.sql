@@ -52,27 +52,19 @@ SELECT store_id, sku, currency, business_date,
 FROM sales_rows AS r
 GROUP BY store_id, sku, currency, business_date;
 
+-- From the roll-ups, as they were at `as_of`. No grouping here, and the live epochs as a constant rather than by IN: so
+-- a sum over these views is answered from the projections of the tables under them.
 CREATE OR REPLACE VIEW sales_hourly AS
-SELECT store_id, sku, currency, toStartOfHour(r.window_start) AS window_start,
-       CAST(sum(r.units) AS Decimal(18, 5)) AS units,
-       CAST(sum(r.returned) AS Decimal(18, 5)) AS returned,
-       CAST(sum(r.revenue) AS Decimal(18, 4)) AS revenue,
-       CAST(sum(r.discount) AS Decimal(18, 4)) AS discount,
-       CAST(sum(r.tax) AS Decimal(18, 4)) AS tax,
-       CAST(sum(r.receipts) AS Int64) AS receipts
-FROM sales_rows AS r
-GROUP BY store_id, sku, currency, window_start;
+SELECT store_id, sku, toString(currency) AS currency, window_start, units, returned, revenue, discount, tax, receipts,
+       assumeNotNull((SELECT max(as_of) FROM rollup_passes)) AS as_of
+FROM rollup_hours
+WHERE has((SELECT groupArray(epoch) FROM live_epochs), epoch);
 
 CREATE OR REPLACE VIEW sales_daily AS
-SELECT store_id, sku, currency, toDateTime(toStartOfDay(r.window_start), 'UTC') AS window_start,
-       CAST(sum(r.units) AS Decimal(18, 5)) AS units,
-       CAST(sum(r.returned) AS Decimal(18, 5)) AS returned,
-       CAST(sum(r.revenue) AS Decimal(18, 4)) AS revenue,
-       CAST(sum(r.discount) AS Decimal(18, 4)) AS discount,
-       CAST(sum(r.tax) AS Decimal(18, 4)) AS tax,
-       CAST(sum(r.receipts) AS Int64) AS receipts
-FROM sales_rows AS r
-GROUP BY store_id, sku, currency, window_start;
+SELECT store_id, sku, toString(currency) AS currency, window_start, units, returned, revenue, discount, tax, receipts,
+       assumeNotNull((SELECT max(as_of) FROM rollup_passes)) AS as_of
+FROM rollup_days
+WHERE has((SELECT groupArray(epoch) FROM live_epochs), epoch);
 
 CREATE OR REPLACE VIEW receipt_counts AS
 SELECT store_id, window_start, CAST(sum(r.receipts) AS Int64) AS receipts

@@ -37,6 +37,8 @@ REBALANCED = "tests/faults/test_f04_rebalances.py"
 DISORDER = "tests/faults/test_f07_disorder.py"
 REBUILT = "tests/integration/test_rebuild.py"
 RARE = "tests/simulation/test_rare_sequences.py::test_"
+STORE = "tests/unit/sinks/test_store.py::test_"
+ROLLUPS = "tests/integration/test_rollups.py::test_"
 FOLD, FLUSH, RESTORE = "streams/fold.py", "streams/flush.py", "streams/restore.py"
 SALES, LEDGER = "schemas/clickhouse/0001_sales.sql", "schemas/clickhouse/0002_ledger.sql"
 
@@ -236,6 +238,34 @@ MUTATIONS = (
         scripted=(RARE + "a_rebuilt_epoch_takes_the_live_ones_place_and_its_rows_are_its_own",),
     ),
     Mutation("epoch left out of the key of late lines", (Edit(LEDGER, LATE_KEY, LATE_KEY.replace("epoch, ", "")),)),
+    Mutation(
+        "days are touched before their rows are written",
+        (
+            Edit("sinks/store.py", "        self._touch(batch)\n", ""),
+            Edit(
+                "sinks/store.py",
+                "        refused = list(batch.unreadable)\n",
+                "        refused = list(batch.unreadable)\n        self._touch(batch)\n",
+            ),
+        ),
+        simulation=False,
+        scripted=(STORE + "days_are_touched_after_their_rows_are_written_and_once_more_each_time",),
+        note="histories have no roll-ups",
+    ),
+    Mutation(
+        "a day is done when its hours are",
+        (Edit("tillstream/rollups/passes.py", "least(max(hours), max(days))", "max(hours)"),),
+        simulation=False,
+        scripted=(ROLLUPS + "a_pass_killed_at_any_statement_is_mended_by_the_next",),
+        note="histories have no roll-ups",
+    ),
+    Mutation(
+        "a day is done once it was computed for as many touches, whoever wrote it last",
+        (Edit("tillstream/rollups/passes.py", "[one.touches for one in part]", "[2**63 for one in part]"),),
+        simulation=False,
+        scripted=(ROLLUPS + "a_day_computed_earlier_and_written_later_is_computed_again",),
+        note="histories have no roll-ups",
+    ),
     Mutation(
         "the sink commits before it inserts",
         (

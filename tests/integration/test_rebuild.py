@@ -18,7 +18,7 @@ from tests.integration.programs import none_left, program
 from tests.integration.test_exact import receipts
 from tillstream import ch
 from tillstream.rebuilding.rebuild import rebuild
-from tillstream.rebuilding.remove import TABLES
+from tillstream.rebuilding.remove import ROLLUPS, TABLES
 from tillstream.reconcile.run import reconcile
 
 pytestmark = pytest.mark.integration
@@ -37,7 +37,8 @@ async def watched(settings, figures):
 def rows_of(settings, epoch):
     with ch.connect(settings) as client:
         return sum(
-            client.query(f"SELECT count() FROM {name} WHERE epoch = {epoch}").result_rows[0][0] for name in TABLES
+            client.query(f"SELECT count() FROM {name} WHERE epoch = {epoch}").result_rows[0][0]
+            for name in (*TABLES, *ROLLUPS)
         )
 
 

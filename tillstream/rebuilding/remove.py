@@ -15,6 +15,8 @@ from tillstream.settings import Settings
 from tillstream.waiting import admin
 
 TABLES = ("sales_windows", "store_windows", "partition_results", "late_lines", "rejected", "receipts", "receipt_lines")
+# First of them what says that there is something to compute.
+ROLLUPS = ("rollup_touches", "rollup_hours", "rollup_days", "rollup_empty")
 
 
 @dataclass(slots=True)
@@ -45,7 +47,7 @@ async def remove(settings: Settings, number: int) -> Removed:
 def _remove_rows(settings: Settings, number: int) -> dict[str, int]:
     rows = {}
     with ch.connect(settings) as client:
-        for table in TABLES:
+        for table in (*TABLES, *ROLLUPS):
             parameters = {"table": table, "epoch": number}
             query = "SELECT count() FROM {table:Identifier} WHERE epoch = {epoch:UInt32}"
             rows[table] = int(client.query(query, parameters).result_rows[0][0])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from tillstream.waiting import wait_for_clickhouse, wait_for_kafka
 RESULTS = ("folded", "duplicate", "late", "rejected", "ignored")
 SHOWN = 50
 STORE_KEY = ["store_id", "window_start"]
+# Rows of sales, receipts by store and window, and the keys of rows that have moved on meanwhile.
+Answers = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]
 
 
 @dataclass(slots=True)
@@ -132,14 +135,13 @@ def _compare(spill: Spill, found: Found, done: Recomputed, report: Report, bar: 
     dates = [spill.dates(0, 0)]
     advance = _bar(bar, "comparing with ClickHouse", len(ranges) + 2)
     moved = []
-    for days in ranges:
+    conditions = [*(between(*days) for days in ranges), outside(ranges)]
+    # The last condition is that of no day of the log, of which nothing is expected.
+    for days, answers in zip([*ranges, (0, 0)], _asked_ahead(found, conditions), strict=True):
         expected = spill.rows(*days), spill.stores(*days)
-        moved.append(_compare_windows(expected, found, between(*days), done.floor, report))
+        moved.append(_compare_windows(expected, answers, done.floor, report))
         dates.append(spill.dates(*days))
         advance(1)
-    nothing = spill.rows(0, 0), spill.stores(0, 0)
-    moved.append(_compare_windows(nothing, found, outside(ranges), done.floor, report))
-    advance(1)
     if not done.floor:
         totals = found.dates()
         moving = pl.concat([*moved, found.moving("1")]).select(DATE_KEY).unique()
@@ -149,12 +151,27 @@ def _compare(spill: Spill, found: Found, done: Recomputed, report: Report, bar: 
     advance(1)
 
 
+def _asked_ahead(found: Found, conditions: Sequence[str]) -> Iterator[Answers]:
+    """What ClickHouse has under each condition; while one answer is compared, the next is on its way."""
+
+    def ask(where: str) -> Answers:
+        rows, stores = found.sales(where), found.receipt_counts(where)
+        return rows, stores, found.moving(where)
+
+    with ThreadPoolExecutor(1) as asking:
+        answer = asking.submit(ask, conditions[0])
+        for following in (*conditions[1:], None):
+            come = answer.result()
+            if following is not None:
+                answer = asking.submit(ask, following)
+            yield come
+
+
 def _compare_windows(
-    expected: tuple[pl.DataFrame, pl.DataFrame], found: Found, where: str, floor: int, report: Report
+    expected: tuple[pl.DataFrame, pl.DataFrame], answers: Answers, floor: int, report: Report
 ) -> pl.DataFrame:
     """Compare the rows and receipts of some windows; gives the rows in flight, which are left out."""
-    rows, stores = found.sales(where), found.receipt_counts(where)
-    moving = found.moving(where)
+    rows, stores, moving = answers
 
     def settle(side: pl.DataFrame, key: list[str]) -> pl.DataFrame:
         """Leave out rows in flight, and windows that the log's beginning may have touched."""

@@ -1,12 +1,15 @@
-"""Line rows wait on disk, a file a day and part, so that memory holds a few days at a time."""
+"""Line rows wait on disk, a file a part in the order of days, so that memory holds a few days at a time."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator
+from itertools import accumulate
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
+import pyarrow as pa
 
 from tillstream.reconcile.oracle import Counted
 
@@ -24,6 +27,21 @@ _SCHEMA = {
 _STORES = {"store_id": pl.String, "window_start": pl.Int64, "receipts": pl.Int64}
 
 
+class _File(NamedTuple):
+    """A part, in the order of days; rows of `days[i]` begin at `begins[i]`, and end where the next begin."""
+
+    rows: pa.Table
+    days: list[int]
+    begins: list[int]
+
+    def of(self, first: int, after: int) -> pl.DataFrame:
+        """Rows of the days from `first` on, before `after`."""
+        start, end = (self.begins[bisect_left(self.days, day)] for day in (first, after))
+        found = pl.from_arrow(self.rows.slice(start, end - start))
+        assert isinstance(found, pl.DataFrame)
+        return found
+
+
 class Spill:
     """Takes receipts that count, gives totals by ranges of days. Figures are scaled integers, exact."""
 
@@ -32,7 +50,7 @@ class Spill:
         self._parts = 0
         self._begin()
         self._lines: dict[int, int] = defaultdict(int)
-        self._files: dict[int, list[Path]] = defaultdict(list)
+        self._files: dict[str, list[_File]] = {"rows": [], "stores": []}
 
     def _begin(self) -> None:
         self._columns: list[list[str] | list[int]] = [[] for _ in _SCHEMA]
@@ -83,22 +101,25 @@ class Spill:
         self._begin()
 
     def _save(self, kind: str, frame: pl.DataFrame) -> None:
-        days = frame.with_columns(day=pl.col("window_start") // DAY).partition_by(
-            "day", as_dict=True, include_key=False
-        )
-        for (day,), part in days.items():
-            file = self._folder / f"{kind}-{day}-{self._parts}.arrow"
-            part.write_ipc(file)
-            if kind == "rows":
-                self._lines[int(day)] += part.height
-            self._files[int(day)].append(file)
+        path = self._folder / f"{kind}-{self._parts}.arrow"
+        ordered = frame.sort("window_start")
+        table = ordered.to_arrow(compat_level=pl.CompatLevel.oldest())  # whose texts can be cut out of a mapped file
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
+        found = (ordered["window_start"] // DAY).rle().struct.unnest()
+        days, many = found["value"].to_list(), found["len"].to_list()
+        # Mapped, not read: the system takes the pages back as it needs them.
+        mapped = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        self._files[kind].append(_File(mapped, days, [0, *accumulate(many)]))
+        for day, lines in zip(days, many, strict=True):
+            self._lines[day] += lines if kind == "rows" else 0  # a day may have receipts without a line that counts
 
     def ranges(self) -> list[tuple[int, int]]:
         """(first day, day after the last) since the Unix epoch, each with about LINES_PER_RANGE lines."""
         self._write()
         found: list[tuple[int, int]] = []
         lines = 0
-        for day in sorted(self._files):
+        for day in sorted(self._lines):
             if found and lines + self._lines[day] <= LINES_PER_RANGE:
                 found[-1] = (found[-1][0], day + 1)
                 lines += self._lines[day]
@@ -122,12 +143,8 @@ class Spill:
     def _totals(
         self, kind: str, first: int, after: int, key: list[str], figures: list[str], empty: pl.DataFrame
     ) -> pl.DataFrame:
-        parts = [pl.read_ipc(file) for file in self._of(kind, first, after)]
+        parts = [file.of(first, after) for file in self._files[kind]]
         return pl.concat([empty, *parts]).group_by(key).agg(pl.col(figures).sum())
-
-    def _of(self, kind: str, first: int, after: int) -> Iterator[Path]:
-        for day in range(first, after):
-            yield from (file for file in self._files.get(day, ()) if file.name.startswith(kind))
 
 
 def first_of_each(skus: list[str]) -> list[int]:

@@ -14,17 +14,19 @@ LIVE = "epoch IN (SELECT epoch FROM live_epochs)"
 
 
 def freshness(client: Client) -> dict[str, Any]:
-    """The newest window with sales and the newest receipt of the ledger, or nothing where there is none."""
+    """The newest window with sales, the ledger's newest receipt, until when roll-ups hold all; None: none yet."""
     windows, newest_window = client.query(
         f"SELECT count(), max(window_start) FROM store_windows WHERE {LIVE}"
     ).result_rows[0]
     receipts, occurred, published = client.query(
         f"SELECT count(), max(occurred_at), max(published_at) FROM receipts WHERE {LIVE}"
     ).result_rows[0]
+    passes, as_of = client.query("SELECT count(), max(as_of) FROM rollup_passes").result_rows[0]
     return {
         "newest_window": _utc(newest_window) if windows else None,
         "newest_receipt_occurred_at": _utc(occurred) if receipts else None,
         "newest_receipt_published_at": _utc(published) if receipts else None,
+        "rollups_as_of": _utc(as_of) if passes else None,
     }
 
 

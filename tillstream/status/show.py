@@ -64,6 +64,7 @@ def _counts(status: Status) -> Iterator[str]:
         yield (
             f"newest window with sales: {_moment(status.freshness['newest_window'])}; newest receipt published:"
             f" {_moment(status.freshness['newest_receipt_published_at'])}"
+            + (f"; hours and days as of {_moment(as_of)}" if (as_of := status.freshness["rollups_as_of"]) else "")
         )
     if status.rejected.get("messages"):
         aside = status.rejected["set_aside"]

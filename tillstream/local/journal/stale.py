@@ -28,6 +28,8 @@ OFFSETS = {
     "sales_windows": "version", "store_windows": "version", "partition_results": "version",
     "late_lines": "offset", "receipts": "offset", "receipt_lines": "offset",
 }  # fmt: skip
+# Computed from those: all of it again, once some of their rows are gone. Its touches stay, so that each day is due.
+ROLLUPS = ("rollup_hours", "rollup_days", "rollup_empty", "rollup_passes")
 _OWNER = "journal"
 _INSERTS_SECONDS = 60.0
 _WAIT = {"mutations_sync": 2}
@@ -59,7 +61,12 @@ def drop(settings: Settings, journal: str, ends: Mapping[Place, int], epochs: Co
             return 0
         _until_no_insert_runs(client)
         stale = conditions(settings, ends, epochs)
-        return sum(_delete(client, table, which) for table, which in stale.items() if table in tables)
+        stale = {table: which for table, which in stale.items() if table in tables and _count(client, table, which)}
+        # First, since after the rows nothing tells that the roll-ups are of rows that are gone.
+        for table in ROLLUPS:
+            if stale and table in tables:
+                client.command(f"TRUNCATE TABLE {table}")
+        return sum(_delete(client, table, which) for table, which in stale.items())
 
 
 def conditions(settings: Settings, ends: Mapping[Place, int], epochs: Collection[int]) -> dict[str, str]:
@@ -96,10 +103,13 @@ def _owner(client: Client) -> str:
     return str(found[0][0]) if found else ""
 
 
+def _count(client: Client, table: str, stale: str) -> int:
+    return int(client.query(f"SELECT count() FROM {table} WHERE {stale}").result_rows[0][0])
+
+
 def _delete(client: Client, table: str, stale: str) -> int:
-    many = int(client.query(f"SELECT count() FROM {table} WHERE {stale}").result_rows[0][0])
-    if many:
-        client.command(f"ALTER TABLE {table} DELETE WHERE {stale}", settings=_WAIT)
+    many = _count(client, table, stale)
+    client.command(f"ALTER TABLE {table} DELETE WHERE {stale}", settings=_WAIT)
     return many
 
 
