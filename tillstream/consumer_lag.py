@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from schemas import topics
 from schemas.topics import group_id, rows_group
@@ -23,6 +26,7 @@ READ = {
     "ledger": (topics.RECEIPTS,),
 }
 EVERY_SECONDS = 5.0
+COORDINATOR_SECONDS = 10.0
 
 
 class Lag(NamedTuple):
@@ -62,10 +66,25 @@ async def measure(settings: Settings, epoch: int) -> list[Lag]:
         for role, names in READ.items():
             group = rows_group(prefix) if role == "clickhouse" else group_id(prefix, epoch, role)
             wanted = [part for part in ends if part.topic.removeprefix(prefix) in names]
-            committed = await client.list_consumer_group_offsets(group, partitions=wanted)
+            committed = await _committed(client, group, wanted)
             for part in wanted:
                 at = committed[part].offset if part in committed else -1
                 found.append(Lag(role, group, part.topic, part.partition, max(at, 0), ends[part]))
+    return found
+
+
+async def _committed(
+    client: AIOKafkaAdminClient, group: str, wanted: list[TopicPartition]
+) -> dict[TopicPartition, Any]:
+    """A group's offsets; a broker that has never had a group says at first that it has nobody to ask, and makes one."""
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type((GroupCoordinatorNotAvailableError, GroupLoadInProgressError)),
+        wait=wait_fixed(0.2),
+        stop=stop_after_delay(COORDINATOR_SECONDS),
+        reraise=True,
+    ):
+        with attempt:
+            found: dict[TopicPartition, Any] = await client.list_consumer_group_offsets(group, partitions=wanted)
     return found
 
 

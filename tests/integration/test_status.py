@@ -47,7 +47,7 @@ def test_an_installation_that_is_not_migrated_is_told_what_to_do(settings, comma
 def test_settings_that_do_not_fit_are_named_and_the_rest_is_told(migrated, command):
     other = migrated.model_copy(update={"partitions": 3, "window": timedelta(minutes=1)})
     told = status(command, other, code=1)
-    assert set(told["away"]) == {"topics", "settings"}
+    assert set(told["away"]) == {"topics", "settings"}, told["away"]
     assert "has 4 partitions, not 3" in told["away"]["topics"]
     assert "TILLSTREAM_WINDOW is 60 s, but epoch 1 was computed with 300 s" in told["away"]["settings"]
     assert {topic["partitions"] for topic in told["topics"]} == {1, 4}
