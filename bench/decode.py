@@ -16,7 +16,7 @@ import sys
 import time
 
 import msgspec
-from lib import contest
+from lib import machine
 from rich.console import Console
 from rich.table import Table
 
@@ -67,7 +67,7 @@ def main() -> None:
             best[name] = min(best[name], seconds(read, values))
     rates = {name: lines / took for name, took in best.items()}
     if given.json:
-        sys.stdout.write(json.dumps({"machine": contest.machine(), "lines_per_second": rates}, indent=2) + "\n")
+        sys.stdout.write(json.dumps({"machine": machine.machine(), "lines_per_second": rates}, indent=2) + "\n")
         return
     table = Table(title="lines/s on one core", title_justify="left")
     for column in ("what", "of bare msgspec", "lines/s"):
@@ -75,7 +75,7 @@ def main() -> None:
     for name, rate in rates.items():
         table.add_row(name, f"{rate / rates[BARE]:.2f}", f"{rate:,.0f}")
     Console().print(table)
-    Console().print(f"measured on {contest.machine()}", soft_wrap=True)
+    Console().print(f"measured on {machine.machine()}", soft_wrap=True)
 
 
 if __name__ == "__main__":

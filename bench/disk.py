@@ -17,14 +17,12 @@ import argparse
 import asyncio
 import dataclasses
 import json
-import shutil
 import sys
-import tempfile
-from pathlib import Path
 
 import psutil
 from clickhouse_connect.driver.client import Client
-from lib import contest
+from lib import log, machine
+from lib.embedded import settings_of_its_own
 from lib.progress import steps
 from rich.console import Console
 from rich.table import Table
@@ -32,7 +30,6 @@ from rich.table import Table
 from schemas import topics
 from tillstream import ch
 from tillstream.local import demo_data
-from tillstream.local.launch import free_port
 from tillstream.local.stack import Stack
 from tillstream.replay import publish
 from tillstream.rollups.passes import roll_up
@@ -84,7 +81,7 @@ async def measure(settings: Settings, many: int, *, codecs: bool, rounds: int) -
             advance()
             changelog = 0
             name = topics.changelog_topic(settings.topic_prefix, topics.FIRST_EPOCH)
-            async for record in contest.all_records(settings, name):
+            async for record in log.all_records(settings, name):
                 changelog += len(record.key) + len(record.value or b"")
             advance()
             tables, found = await asyncio.to_thread(
@@ -191,18 +188,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="tillstream-bench-"))
-    try:
-        settings = Settings(
-            kafka_url=f"kafka://127.0.0.1:{free_port()}",
-            clickhouse_url=f"http://127.0.0.1:{free_port()}/tillstream",
-            metrics_bind="127.0.0.1:0",
-            data_dir=folder,
-        )
+    with settings_of_its_own() as settings:
         found = asyncio.run(measure(settings, given.receipts, codecs=given.codecs, rounds=given.rounds))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    found = {"machine": contest.machine(), **found}
+    found = {"machine": machine.machine(), **found}
     if given.json:
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
     else:

@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lib import contest
+from lib import machine
 from rich.console import Console
 from rich.table import Table
 
@@ -107,7 +107,7 @@ def main() -> None:
                 shutil.rmtree(folder, ignore_errors=True)
     if given.json:
         found = {"receipts_per_second": rates, "stop_seconds": stops, "journal_bytes": size, "restart_seconds": restart}
-        sys.stdout.write(json.dumps({"machine": contest.machine(), **found}, indent=2) + "\n")
+        sys.stdout.write(json.dumps({"machine": machine.machine(), **found}, indent=2) + "\n")
         return
     console = Console()
     table = Table(title=f"{len(receipts):,} receipts published", title_justify="left")
@@ -121,7 +121,7 @@ def main() -> None:
     console.print(f"from the last acknowledgement to a clean stop: {statistics.median(stops):.1f} s", soft_wrap=True)
     for name, seconds in restart.items():
         console.print(f"the next start, until {name}: {seconds:.1f} s", soft_wrap=True)
-    console.print(f"measured on {contest.machine()}", soft_wrap=True)
+    console.print(f"measured on {machine.machine()}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
-from lib import chain, contest
+from lib import chain, machine
 from lib.chain import Chain
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -185,7 +185,7 @@ def main() -> None:
         shutil.rmtree(folder)
     if given.json:
         told = [{**asdict(one), "p50": one.percentile(0.5), "p95": one.percentile(0.95)} for one in found]
-        figures = {"machine": contest.machine(), "made": made, "tables": size, "last_day_again_seconds": again}
+        figures = {"machine": machine.machine(), "made": made, "tables": size, "last_day_again_seconds": again}
         sys.stdout.write(json.dumps({**figures, "target_ms": TARGET_MS, "queries": told}, indent=2) + "\n")
         return
     show(found, size, made, again)
@@ -209,7 +209,7 @@ def show(found: list[Timed], size: dict[str, dict[str, int]], made: dict[str, fl
         + (f"; the last day rolled up again, as the sink does while it sells: {again:.1f} s" if again else ""),
         soft_wrap=True,
     )
-    out.print(f"measured on {contest.machine()}", soft_wrap=True)
+    out.print(f"measured on {machine.machine()}", soft_wrap=True)
 
 
 if __name__ == "__main__":

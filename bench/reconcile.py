@@ -14,22 +14,19 @@ import asyncio
 import cProfile
 import json
 import pstats
-import shutil
 import statistics
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 import psutil
-from lib import contest
+from lib import machine
+from lib.embedded import settings_of_its_own
 from lib.progress import steps
 from rich.console import Console
 from rich.table import Table
 
 from tillstream import ch
 from tillstream.local import demo_data
-from tillstream.local.launch import free_port
 from tillstream.local.stack import Stack
 from tillstream.reconcile.run import reconcile
 from tillstream.replay import publish
@@ -89,21 +86,12 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="tillstream-bench-"))
-    try:
-        settings = Settings(
-            kafka_url=f"kafka://127.0.0.1:{free_port()}",
-            clickhouse_url=f"http://127.0.0.1:{free_port()}/tillstream",
-            metrics_bind="127.0.0.1:0",
-            data_dir=folder,
-        )
+    with settings_of_its_own() as settings:
         begun = time.monotonic()
         found = asyncio.run(measure(settings, given.receipts, given.rounds, profile=given.profile))
         whole = time.monotonic() - begun
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     if given.json:
-        figures = {"machine": contest.machine(), "target_seconds": TARGET_SECONDS, "rounds": found, "whole": whole}
+        figures = {"machine": machine.machine(), "target_seconds": TARGET_SECONDS, "rounds": found, "whole": whole}
         sys.stdout.write(json.dumps(figures, indent=2) + "\n")
         return
     out = Console() if sys.stdout.isatty() else Console(width=120)
@@ -115,7 +103,7 @@ def main() -> None:
     out.print(table)
     median = statistics.median(one["seconds"] for one in found)
     out.print(f"median {median:.1f} s; target: below {TARGET_SECONDS:.0f} s", soft_wrap=True)
-    out.print(f"measured on {contest.machine()}", soft_wrap=True)
+    out.print(f"measured on {machine.machine()}", soft_wrap=True)
 
 
 if __name__ == "__main__":

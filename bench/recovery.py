@@ -22,7 +22,7 @@ import time
 from contextlib import contextmanager
 from datetime import timedelta
 
-from lib import contest
+from lib import broker, log, machine, race
 from rich.console import Console
 from rich.table import Table
 
@@ -80,7 +80,7 @@ async def until_committed(settings: Settings) -> None:
     """Return once the worker's group has committed the end of every partition."""
     group = topics.group_id(settings.topic_prefix, topics.FIRST_EPOCH)
     wanted = {
-        part: end for part, end in (await contest.ends_of(settings, settings.topic_prefix + topics.RECEIPTS)).items()
+        part: end for part, end in (await log.ends_of(settings, settings.topic_prefix + topics.RECEIPTS)).items()
         if end
     }  # fmt: skip
     async with admin(settings) as client, asyncio.timeout(PATIENCE):
@@ -88,31 +88,31 @@ async def until_committed(settings: Settings) -> None:
             found = await client.list_consumer_group_offsets(group, partitions=list(wanted))
             if all(part in found and found[part].offset >= end for part, end in wanted.items()):
                 return
-            await asyncio.sleep(contest.POLL)
+            await asyncio.sleep(race.POLL)
 
 
 async def until_flushed(settings: Settings, more: list) -> None:
     """Publish receipts that nobody has folded, and return once totals of each of their partitions have arrived."""
     name = settings.topic_prefix + topics.WINDOWS
-    before = await contest.ends_of(settings, name)
+    before = await log.ends_of(settings, name)
     touched = {partition_of(one.store_id.encode(), settings.partitions) for one in more}
     await publish(settings, iter(more))
     async with asyncio.timeout(PATIENCE):
         while True:
-            now = await contest.ends_of(settings, name)
+            now = await log.ends_of(settings, name)
             if all(now[part] > before[part] for part in now if part.partition in touched):
                 return
-            await asyncio.sleep(contest.POLL)
+            await asyncio.sleep(race.POLL)
 
 
 async def measure(settings: Settings, receipts: int, rows: int) -> Recovery:
     rest = list(demo_data.receipts(receipts + 2 * MORE))[receipts:]
-    await contest.preload(settings, receipts)
+    await log.preload(settings, receipts)
     name = topics.changelog_topic(settings.topic_prefix, topics.FIRST_EPOCH)
     with worker(settings) as first:
         await until_committed(settings)
         changelog = 0
-        async for record in contest.all_records(settings, name):
+        async for record in log.all_records(settings, name):
             changelog += len(record.key) + len(record.value or b"")
         begun = time.monotonic()
         first.kill()
@@ -131,7 +131,7 @@ async def measure(settings: Settings, receipts: int, rows: int) -> Recovery:
 
 def run(size: int) -> Recovery:
     receipts, rows = receipts_with(size)
-    with contest.fresh_broker(timedelta(minutes=5)) as settings:
+    with broker.fresh_broker(timedelta(minutes=5)) as settings:
         return asyncio.run(measure(settings.model_copy(update={"grace": timedelta(days=1_000)}), receipts, rows))
 
 
@@ -151,7 +151,7 @@ def main() -> None:
             killed, stopped = (statistics.median(getattr(one, name) for one in runs) for name in ("killed", "stopped"))
             found.append(dataclasses.replace(runs[-1], killed=killed, stopped=stopped))
     if given.json:
-        figures = {"machine": contest.machine(), "sizes": [dataclasses.asdict(one) for one in found]}
+        figures = {"machine": machine.machine(), "sizes": [dataclasses.asdict(one) for one in found]}
         sys.stdout.write(json.dumps(figures, indent=2) + "\n")
         return
     table = Table(title="seconds until the first new totals of every partition, medians", title_justify="left")
@@ -161,7 +161,7 @@ def main() -> None:
         table.add_row(f"{one.rows:,}", f"{one.changelog / 2**20:.1f}", f"{one.killed:.1f}", f"{one.stopped:.1f}")
     out = Console() if sys.stdout.isatty() else Console(width=120)
     out.print(table)
-    out.print(f"measured on {contest.machine()}", soft_wrap=True)
+    out.print(f"measured on {machine.machine()}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -80,40 +80,23 @@ def _quick(value: bytes) -> Receipt:
 
 
 def _of_plain(value: bytes, message: PlainReceipt) -> Receipt:
-    """As `_receipt`, and written out, since most receipts come this way."""
+    """As `_of_texts`, where no line can have a flag or a unit; written out, since most receipts come this way."""
     found = message.lines
-    customer = message.customer_id
-    if message.currency not in CODES or (customer is not None and card_in(customer)):
-        raise strict.NOT_QUICK
-    kind = message.type or "sale"
     quantities, money = _quantities, _money
-    occurred_at = message.occurred_at
-    date = message.business_date
-    return Receipt(
-        message.transaction_id,
-        message.store_id,
-        instant(occurred_at),
-        message.currency,
-        occurred_at[:10] if date is None else _days[date],
-        kind,
-        Lines(
-            [line.sku for line in found],
-            [quantities[line.quantity] for line in found],
-            [money[line.amount] for line in found],
-            # A field that no line has costs nothing: without escapes its name would stand in the message as it is.
-            [money[line.discount] for line in found] if b'"discount"' in value else [0] * len(found),
-            [money[line.tax] for line in found] if b'"tax"' in value else [0] * len(found),
-            [True] * len(found) if kind == "return" else None,
-        ),
-        message.till_id,
-        message.sequence,
-        customer,
-        message.original_transaction_id,
+    lines = Lines(
+        [line.sku for line in found],
+        [quantities[line.quantity] for line in found],
+        [money[line.amount] for line in found],
+        # A field that no line has costs nothing: without escapes its name would stand in the message as it is.
+        [money[line.discount] for line in found] if b'"discount"' in value else [0] * len(found),
+        [money[line.tax] for line in found] if b'"tax"' in value else [0] * len(found),
+        [True] * len(found) if message.type == "return" else None,
     )
+    return _receipt(message, lines)
 
 
 def _of_texts(value: bytes, message: ReceiptMessage) -> Receipt:
-    return _receipt(value, message, *_columns(value, message.lines))
+    return _receipt(message, _flagged(value, message, *_columns(value, message.lines)))
 
 
 def _of_tokens(value: bytes, message: NumbersReceipt) -> Receipt:
@@ -127,7 +110,7 @@ def _of_tokens(value: bytes, message: NumbersReceipt) -> Receipt:
         )
         for line in message.lines
     ]
-    return _receipt(value, message, *_columns(value, lines))
+    return _receipt(message, _flagged(value, message, *_columns(value, lines)))
 
 
 def _unless_null(token: msgspec.Raw) -> bytes | None:
@@ -157,7 +140,7 @@ def _columns(value: bytes, found: Sequence[LineMessage] | Sequence[_TokensLine])
     )
 
 
-def _receipt(
+def _flagged(
     value: bytes,
     message: ReceiptMessage | NumbersReceipt,
     sku: list[str],
@@ -165,17 +148,12 @@ def _receipt(
     amount: list[int],
     discount: list[int],
     tax: list[int],
-) -> Receipt:
+) -> Lines:
+    """The columns, and those that few messages have."""
     found: list[LineMessage] | list[NumbersLine] = message.lines
-    kind = message.type or "sale"
-    if message.currency not in CODES:
-        raise strict.NOT_QUICK
-    customer = message.customer_id
-    if customer is not None and card_in(customer):
-        raise strict.NOT_QUICK
     returned = void = unit = restocked = None
     # Without escapes the name of a field that a line has stands in the message as it is.
-    if kind == "return":
+    if message.type == "return":
         returned = [True] * len(found)
     elif b'"kind"' in value:
         returned = strict.flags([line.kind == "return" for line in found])
@@ -185,6 +163,14 @@ def _receipt(
         unit = strict.known([line.unit for line in found])
     if b'"restocked"' in value:
         restocked = strict.flags([line.restocked is True for line in found])
+    return Lines(sku, quantity, amount, discount, tax, returned, void, unit, restocked)
+
+
+def _receipt(message: ReceiptMessage, lines: Lines) -> Receipt:
+    """Check what stands outside the lines; raises ValueError."""
+    customer = message.customer_id
+    if message.currency not in CODES or (customer is not None and card_in(customer)):
+        raise strict.NOT_QUICK
     occurred_at = message.occurred_at
     date = message.business_date
     return Receipt(
@@ -193,8 +179,8 @@ def _receipt(
         instant(occurred_at),
         message.currency,
         occurred_at[:10] if date is None else _days[date],
-        kind,
-        Lines(sku, quantity, amount, discount, tax, returned, void, unit, restocked),
+        message.type or "sale",
+        lines,
         message.till_id,
         message.sequence,
         customer,

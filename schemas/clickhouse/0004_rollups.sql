@@ -1,4 +1,4 @@
--- Roll-ups: what `sales` shows, by the hour and by the day (UTC), of each epoch. tillstream/rollups.py computes one
+-- Roll-ups: what `sales` shows, by the hour and by the day (UTC), of each epoch. tillstream/rollups/ computes one
 -- epoch's day at a time anew from the rows under `sales`, late lines included, and puts it in the place of what was
 -- there, in one step. So no row is ever added to, none needs FINAL, and ClickHouse answers sums from the projections.
 

@@ -60,13 +60,16 @@ def drop(settings: Settings, journal: str, ends: Mapping[Place, int], epochs: Co
             client.insert("migrations", [[_OWNER, journal]], column_names=["name", "sha256"])
             return 0
         _until_no_insert_runs(client)
-        stale = conditions(settings, ends, epochs)
-        stale = {table: which for table, which in stale.items() if table in tables and _count(client, table, which)}
+        stale = {table: which for table, which in conditions(settings, ends, epochs).items() if table in tables}
+        many = {table: _count(client, table, which) for table, which in stale.items()}
         # First, since after the rows nothing tells that the roll-ups are of rows that are gone.
         for table in ROLLUPS:
-            if stale and table in tables:
+            if any(many.values()) and table in tables:
                 client.command(f"TRUNCATE TABLE {table}")
-        return sum(_delete(client, table, which) for table, which in stale.items())
+        for table, which in stale.items():
+            if many[table]:
+                client.command(f"ALTER TABLE {table} DELETE WHERE {which}", settings=_WAIT)
+        return sum(many.values())
 
 
 def conditions(settings: Settings, ends: Mapping[Place, int], epochs: Collection[int]) -> dict[str, str]:
@@ -105,12 +108,6 @@ def _owner(client: Client) -> str:
 
 def _count(client: Client, table: str, stale: str) -> int:
     return int(client.query(f"SELECT count() FROM {table} WHERE {stale}").result_rows[0][0])
-
-
-def _delete(client: Client, table: str, stale: str) -> int:
-    many = _count(client, table, stale)
-    client.command(f"ALTER TABLE {table} DELETE WHERE {stale}", settings=_WAIT)
-    return many
 
 
 def _until_no_insert_runs(client: Client) -> None:
