@@ -24,10 +24,9 @@ class TimeFault(ValueError):
     """Why a text is no such time or date; the reason never repeats the text."""
 
 
-# Of times in whole seconds: the moment in which a minute begins at an offset, by all of the text but its seconds.
+# The moment in which a minute begins at an offset, by all of the text but its two digits of seconds.
 _minutes: dict[str, int] = {}
 _SECONDS = {f"{second:02}": second * 1_000_000 for second in range(60)}
-_WHOLE = (len("2026-11-23T10:00:00Z"), len("2026-11-23T10:00:00+01:00"))
 
 
 def instant(text: str) -> int:
@@ -41,7 +40,7 @@ def instant(text: str) -> int:
     except KeyError:
         moment = _instant(text)
     second = _SECONDS.get(text[17:19])
-    if second is not None and len(text) in _WHOLE:
+    if second is not None:
         if len(_minutes) > _REMEMBERED:
             _minutes.clear()
         _minutes[minute] = moment - second

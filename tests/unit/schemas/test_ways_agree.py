@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -74,12 +75,50 @@ def test_every_way_reads_the_same_receipt_or_refuses_it(receipt, escaped, separa
     assert outcome(decode, value) == outcome(strict.decode, value)
 
 
+USUAL = {
+    "transaction_id": "t", "store_id": "12", "occurred_at": "2026-11-23T23:30:00-01:00", "currency": "NOK",
+    "lines": [{"sku": "1", "quantity": "1", "amount": "2.50"}, {"sku": "2", "quantity": "0.754", "amount": "1.00"}],
+}  # fmt: skip
+MORE_IN_LINES = [{}, {"discount": "0.50"}, {"tax": "0.25"}, {"discount": "0.50", "tax": "0.25"}]
+
+
+@pytest.mark.parametrize("kind", [None, "sale", "return", "exchange", "void", "post_void", "training"])
+@pytest.mark.parametrize("more", MORE_IN_LINES, ids=lambda more: "+".join(more) or "no more")
+def test_the_quickest_way_reads_every_type_of_receipt_as_the_explaining_one_does(kind, more, monkeypatch):
+    plain = read_by_the_quickest(monkeypatch)
+    first, second = USUAL["lines"]
+    value = encoded(USUAL | {"lines": [first | more, second]} | ({"type": kind} if kind else {}))
+    assert decode(value) == strict.decode(value)
+    assert plain == [value]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"currency": "XYZ"}, {"customer_id": "4111111111111111"}, {"business_date": "2026-02-30"},
+        {"occurred_at": "2026-11-23T23:30:00"}, {"lines": [{"sku": "1", "quantity": "1", "amount": "-2.50"}]},
+    ],
+    ids=lambda fault: next(iter(fault)),
+)  # fmt: skip
+def test_what_the_quickest_way_does_not_take_is_refused_as_it_always_is(fault, monkeypatch):
+    plain = read_by_the_quickest(monkeypatch)
+    value = encoded(USUAL | fault)
+    assert outcome(decode, value) == Refused
+    assert plain == [value]
+
+
+def read_by_the_quickest(monkeypatch):
+    """The messages that come to the quickest way, which reads them; receipts of usual fields have come before."""
+    came, own = [], ways._of_plain
+    monkeypatch.setattr(ways, "_of_plain", lambda value, message: came.append(value) or own(value, message))
+    monkeypatch.setattr(ways, "_usual", True)
+    return came
+
+
 def test_receipts_of_usual_fields_take_the_quickest_way_again_after_another_one(monkeypatch):
-    plain = []
-    monkeypatch.setattr(ways, "_of_plain", lambda value, message: plain.append(value))
+    plain = read_by_the_quickest(monkeypatch)
     line = {"sku": "1", "quantity": "1", "amount": "1.00"}
     usual, other = (encoded(RECEIPT | {"lines": [one]}) for one in (line, line | {"void": True}))
-    monkeypatch.setattr(ways, "_usual", True)
     for value in (usual, other, other, usual, usual):
         decode(value)
     assert plain == [usual, usual], "the one right after the others is what shows that they are over"
