@@ -5,12 +5,15 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=igno
 RUN python -m venv /opt/tillstream
 COPY deploy/requirements.lock deploy/
 RUN /opt/tillstream/bin/pip install --require-hashes --no-deps -r deploy/requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
+COPY kernel kernel
 COPY schemas schemas
 COPY streams streams
 COPY sinks sinks
 COPY tillstream tillstream
-RUN /opt/tillstream/bin/pip install --no-deps --no-build-isolation .
+# The tools that built it, a compiler among them, are not needed any more.
+RUN /opt/tillstream/bin/pip install --no-deps --no-build-isolation . && \
+    /opt/tillstream/bin/pip uninstall --yes ziglang hatchling editables
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/tillstream tillstream

@@ -76,11 +76,11 @@ clean: ## remove what the tools made, .venv too
 	  echo "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(BIN)/python -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@if [ -f $@ ]; then echo "requirements.lock has changed: fetching what is new."; else \
-	  echo "First run: fetching about 430 MB of packages into .venv (1 to 3 minutes, once)."; fi
+	  echo "First run: fetching about 530 MB of packages into .venv (1 to 3 minutes, once)."; fi
 	@$(PIP) install --require-hashes --no-deps -r requirements.lock
 	@touch $@
 
-# The build tools stand in the lock file too, so that nothing is fetched here.
-.venv/.installed: .venv/.locked pyproject.toml
+# The build tools, a C compiler among them, stand in the lock file too, so that nothing is fetched here.
+.venv/.installed: .venv/.locked pyproject.toml hatch_build.py kernel/build.py $(wildcard kernel/*.c kernel/*.h)
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -22,13 +22,11 @@ from schemas import late as late_messages
 from schemas.window import CountsMessage, Rows, WindowMessage
 from streams.fold import Fold
 from streams.records import encode_partition, encode_window, partition_key, window_key
-from streams.state import PartitionState, StateRows
+from streams.state import PartitionState
 
 Role = Literal["state", "windows", "late", "rejected"]
 Message = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
 
-# A row is about 80 bytes: messages stay far below the broker's 4 MiB.
-ROWS_PER_MESSAGE = 5_000
 _encode = msgspec.json.Encoder().encode
 _NO_HEADERS: list[tuple[str, bytes]] = []
 
@@ -98,9 +96,8 @@ def _window_records(state: PartitionState, fold: Fold) -> list[Message]:
 
 def _rows(state: PartitionState, fold: Fold) -> list[Message]:
     messages: list[Message] = []
-    for window, changed in fold.touched.items():
-        rows = window.rows if changed is None else changed
-        for part in _cut(rows):
+    for window, parts in fold.touched.items():
+        for part in parts:
             message = WindowMessage(
                 state.epoch,
                 state.partition,
@@ -108,28 +105,12 @@ def _rows(state: PartitionState, fold: Fold) -> list[Message]:
                 window.start,
                 window.receipts,
                 window.applied,
-                cast("Rows", part),  # a Row is encoded as the list that a reader finds
+                cast("Rows", msgspec.Raw(part)),
             )
             messages.append((_key(window.store_id), _encode(message), _NO_HEADERS))
     counts = CountsMessage(state.epoch, state.partition, state.applied, state.counts, fold.published)
     messages.append((None, _encode(counts), _NO_HEADERS))
     return messages
-
-
-def _cut(rows: StateRows) -> Iterator[StateRows]:
-    """The rows as they are, or in parts of at most ROWS_PER_MESSAGE: a row is whole in itself."""
-    many = 0
-    for days in rows.values():
-        for skus in days.values():
-            many += len(skus)
-    if many <= ROWS_PER_MESSAGE:
-        yield rows
-        return
-    for currency, days in rows.items():
-        for day, skus in days.items():
-            names = list(skus)
-            for at in range(0, len(names), ROWS_PER_MESSAGE):
-                yield {currency: {day: {sku: skus[sku] for sku in names[at : at + ROWS_PER_MESSAGE]}}}
 
 
 def _tombstones(state: PartitionState, accepted: int) -> list[Message]:

@@ -10,16 +10,17 @@ import hashlib
 
 import msgspec
 
-from streams.state import PartitionState, StateRows, StoreWindow
+from schemas.window import Rows
+from streams.state import PartitionState, StoreWindow
 
 
 class WindowRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A StoreWindow as it stands in the changelog."""
+    """A StoreWindow as it stands in the changelog; `rows` stay as they are until something is added to them."""
 
     applied: int
     receipts: int
     ids: dict[int, int]
-    rows: StateRows
+    rows: msgspec.Raw
 
 
 class PartitionRecord(msgspec.Struct, frozen=True, gc=False):
@@ -40,6 +41,7 @@ class PartitionRecord(msgspec.Struct, frozen=True, gc=False):
 _key_encoder = msgspec.json.Encoder()
 _encoder = msgspec.msgpack.Encoder()
 _window_decoder = msgspec.msgpack.Decoder(WindowRecord)
+_rows_decoder = msgspec.msgpack.Decoder(Rows)
 _partition_decoder = msgspec.msgpack.Decoder(PartitionRecord)
 
 
@@ -64,13 +66,19 @@ def read_key(key: bytes) -> tuple[str | None, int, str]:
 
 def encode_window(window: StoreWindow) -> bytes:
     """Value of a StoreWindow."""
-    return _encoder.encode((window.applied, window.receipts, window.ids, window.rows))
+    return _encoder.encode((window.applied, window.receipts, window.ids, msgspec.Raw(window.rows)))
 
 
 def decode_window(value: bytes) -> WindowRecord:
     """Read a StoreWindow's value."""
     record: WindowRecord = _window_decoder.decode(value)
     return record
+
+
+def decode_rows(rows: bytes) -> Rows:
+    """What stands in a window's rows."""
+    found: Rows = _rows_decoder.decode(rows)
+    return found
 
 
 def encode_partition(state: PartitionState) -> bytes:

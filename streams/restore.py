@@ -90,4 +90,4 @@ def _fill(window: StoreWindow, values: Iterable[bytes]) -> None:
             window.applied = record.applied
             window.receipts = record.receipts
             window.ids = record.ids
-            window.rows = record.rows
+            window.rows = bytes(record.rows)

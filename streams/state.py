@@ -10,8 +10,6 @@ import hashlib
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-import msgspec
-
 from streams.windows import Windows
 
 RESULTS = ("folded", "duplicate", "late", "rejected", "ignored")
@@ -26,32 +24,13 @@ def receipt_hash(transaction_id: str, *, reversal: bool) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 
 
-class Row(msgspec.Struct, array_like=True, gc=False):
-    """A row's running totals, in the order of schemas.window.Totals, as which it is encoded.
-
-    A struct that the garbage collector does not track, since millions of them live at once: lists of the same
-    figures made the collector take 40 % of the fold's time.
-    """
-
-    units: int
-    returned: int
-    revenue: int
-    discount: int
-    tax: int
-    receipts: int
-    version: int
-
-
-# currency -> business date -> SKU -> totals
-StateRows = dict[str, dict[str, dict[str, Row]]]
-
-
 class StoreWindow:
     """Everything one store sold in one window.
 
     `applied` is the largest offset folded into it, `ids` maps a receipt's hash to the offset it was folded at,
-    `rows` are the running totals; a row's version is the offset of its last change. `owners`
-    are those whose record of this window may stand in the changelog.
+    `rows` are the running totals as MessagePack of schemas.window.Rows, in which form the changelog has them too; a
+    row's version is the offset of its last change. `owners` are those whose record of this window may stand in the
+    changelog.
     """
 
     __slots__ = ("applied", "ids", "owners", "receipts", "rows", "start", "store_id")
@@ -62,7 +41,7 @@ class StoreWindow:
         self.applied = -1
         self.receipts = 0
         self.ids: dict[int, int] = {}
-        self.rows: StateRows = {}
+        self.rows = b""
         self.owners: set[str] = set()
 
 

@@ -27,7 +27,7 @@ from rich.table import Table
 from tests.faults.mutated import MUTATIONS, Edit, Mutation
 
 REPOSITORY = Path(__file__).parents[2]
-COPIED = ("schemas", "streams", "sinks", "tillstream", "tests")
+COPIED = ("kernel", "schemas", "streams", "sinks", "tillstream", "tests")
 LONGEST = 1_800
 
 

@@ -15,6 +15,7 @@ from streams.fold import fold
 from streams.state import PartitionState
 from streams.windows import Windows
 from tests.faults.fuzz import Mangler
+from tests.unit.kernel.agreement import differences
 
 pytestmark = pytest.mark.timeout(3600)
 SEED = 13
@@ -69,6 +70,9 @@ def test_f13_mangled_messages_are_a_value_or_a_refusal_and_nothing_else(full, ta
             found["admitted" if counts else "refused"] += 1
             if fault:
                 faults.append((fault, record))
+        misread, by_kernel = differences([(record.key, record.value) for record in chunk], NOW_MS, HOUR)
+        found["by the kernel"] += by_kernel
+        faults += [(f"the kernel gives {ours!r}, Python {theirs!r}", message) for message, ours, theirs in misread]
         if not faults:
             done = fold(state, chunk, "pos.receipts", HOUR)
             list(flush(state, done, state.applied))
@@ -76,4 +80,4 @@ def test_f13_mangled_messages_are_a_value_or_a_refusal_and_nothing_else(full, ta
     assert faults == []
     assert sum(sum(state.counts.values()) for state in states) == many
     assert sum(state.counts["rejected"] for state in states) >= found["refused"]
-    assert min(found.values()) > many / 20, f"both must come often enough: {found}"
+    assert min(found.values()) > many / 40, f"each must come often enough: {found}"

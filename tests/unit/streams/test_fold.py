@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 import pytest
 
 from schemas.deadletter import KEPT_BYTES
-from streams.flush import ROWS_PER_MESSAGE, Send, flush
-from streams.fold import REPLAYED, fold
+from streams.flush import Send, flush
+from streams.fold import REPLAYED, ROWS_PER_MESSAGE, fold
 from streams.state import PartitionState
 from streams.windows import Windows
 

@@ -1,0 +1,49 @@
+"""Compiles the kernel: `python kernel/build.py [FOLDER]`.
+
+By the compiler of the `ziglang` wheel, which comes from the package index as every other tool of this project does, so
+that nobody needs a toolchain; where there is no such wheel, by `cc`. pip runs it when it installs tillstream
+(hatch_build.py).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SOURCES = ["receipts.c", "rows.c"]
+# One name everywhere: ctypes does not mind what a library is called.
+LIBRARY = "tillstream_kernel.lib"
+FLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-fvisibility=default"]
+
+
+def compiler() -> list[str]:
+    """The command that compiles C."""
+    if importlib.util.find_spec("ziglang") is not None:
+        return [sys.executable, "-m", "ziglang", "cc"]
+    return [os.environ.get("CC", "cc")]
+
+
+def build(folder: Path = HERE) -> Path:
+    """Compile into a folder; a running process keeps the library that it has loaded."""
+    if sys.byteorder != "little":
+        raise SystemExit("The kernel reads numbers as little-endian machines hold them; this one is not.")
+    target = folder / LIBRARY
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        made = Path(work) / LIBRARY
+        try:
+            subprocess.run(  # noqa: S603  # our own words
+                [*compiler(), *FLAGS, "-o", str(made), *(str(HERE / source) for source in SOURCES)], check=True
+            )
+        except FileNotFoundError:
+            raise SystemExit("No C compiler: install the ziglang package, or name one in CC.") from None
+        made.replace(target)
+    return target
+
+
+if __name__ == "__main__":
+    print(build(*(Path(folder) for folder in sys.argv[1:2])))  # noqa: T201  # pip shows it with --verbose

@@ -1,0 +1,272 @@
+// Reads receipts whose form is usual; see kernel/reading.py, which is the only caller, and schemas.decode for the rules.
+//
+// What is read here must be read to the same result as schemas.strict would. At the first thing that is unusual (an
+// escape, an unknown or repeated field, a number that is refused, …) the receipt's kind is left at ASK, and Python
+// decides: so this file needs to know neither all that is valid nor why something is refused.
+#include "blake2b.h"
+#include "moment.h"
+#include "number.h"
+#include "text.h"
+
+enum { MOST_BYTES = 1024 * 1024, MOST_LINES = 2000, LONGEST_IDENTIFIER = 128, FEWEST_DIGITS_OF_CARD = 14 };
+
+// A receipt's columns, and what its kind may say; kernel/reading.py has the same numbers.
+enum { KIND, IDENTITY, OCCURRED_AT, FIRST, KEPT, ALL, GROUP };
+enum { ASK = 0, COUNTED = 1, REVERSAL = 2, VOID = 4, NOTHING = 8 };
+// A line's figures, signed as they are to be added, and where its SKU stands in the text.
+enum { UNITS, RETURNED, REVENUE, DISCOUNT, TAX, SKU_AT, SKU_LENGTH, LINE_WIDTH };
+
+typedef enum { SALE, RETURN, EXCHANGE, VOIDED, POST_VOID, TRAINING } Type;
+
+// What a receipt's fields say, before it is known what its type makes of the lines.
+typedef struct {
+    Span transaction_id, store_id;
+    int64_t occurred_at;
+    int32_t date, business_date;
+    uint32_t currency;
+    Type type;
+    uint32_t seen;
+    int64_t kept, all;
+} Receipt;
+
+// Each name but once: what the last one of two would mean is for others to say.
+static bool first_time(uint32_t *seen, int field) {
+    uint32_t bit = UINT32_C(1) << field;
+    if (*seen & bit) return false;
+    *seen |= bit;
+    return true;
+}
+
+static bool take_identifier(Text *text, Span *found) {
+    int64_t characters;
+    return take_string(text, found, &characters) && characters >= 1 && characters <= LONGEST_IDENTIFIER;
+}
+
+static bool pass_null(Text *text) { return next_is(text, 'n') && TAKE_WORD(text, "null"); }
+
+// A field that may be absent and that nothing here needs.
+static bool pass_text(Text *text) {
+    Span passed;
+    int64_t characters;
+    return next_is(text, 'n') ? pass_null(text) : take_string(text, &passed, &characters);
+}
+
+static bool pass_identifier(Text *text) {
+    Span passed;
+    return next_is(text, 'n') ? pass_null(text) : take_identifier(text, &passed);
+}
+
+// customer_id: one with digits enough for a payment card is looked at by others.
+static bool pass_customer(Text *text) {
+    Span passed;
+    int64_t characters, digits = 0;
+    if (next_is(text, 'n')) return pass_null(text);
+    if (!take_string(text, &passed, &characters)) return false;
+    for (int64_t i = 0; i < passed.length; i++) digits += is_digit(passed.at[i]);
+    return digits < FEWEST_DIGITS_OF_CARD;
+}
+
+static bool take_flag(Text *text, bool *flag) {
+    skip_blanks(text);
+    *flag = false;
+    if (TAKE_WORD(text, "true")) return *flag = true;
+    return TAKE_WORD(text, "false") || TAKE_WORD(text, "null");
+}
+
+static bool take_type(Text *text, Type *type) {
+    Span word;
+    int64_t characters;
+    *type = SALE;
+    if (next_is(text, 'n')) return pass_null(text);
+    if (!take_string(text, &word, &characters)) return false;
+    if (SAME(word, "sale")) return true;
+    if (SAME(word, "return")) *type = RETURN;
+    else if (SAME(word, "exchange")) *type = EXCHANGE;
+    else if (SAME(word, "void")) *type = VOIDED;
+    else if (SAME(word, "post_void")) *type = POST_VOID;
+    else if (SAME(word, "training")) *type = TRAINING;
+    else return false;
+    return true;
+}
+
+static bool take_kind(Text *text, bool *returned) {
+    Span word;
+    int64_t characters;
+    *returned = false;
+    if (next_is(text, 'n')) return pass_null(text);
+    if (!take_string(text, &word, &characters)) return false;
+    if (SAME(word, "return")) return *returned = true;
+    return SAME(word, "sale");
+}
+
+static bool take_currency(Text *text, const uint8_t *currencies, uint32_t *currency) {
+    Span code;
+    int64_t characters;
+    if (!take_string(text, &code, &characters) || code.length != 3) return false;
+    uint32_t at = 0;
+    for (int i = 0; i < 3; i++) {
+        if (code.at[i] < 'A' || code.at[i] > 'Z') return false;
+        at = at * 26 + (uint32_t)(code.at[i] - 'A');
+    }
+    *currency = (uint32_t)code.at[0] << 16 | (uint32_t)code.at[1] << 8 | code.at[2];
+    return currencies[at];
+}
+
+static bool take_moment(Text *text, Receipt *receipt) {
+    Span moment;
+    int64_t characters;
+    return take_string(text, &moment, &characters) && moment_of(moment, &receipt->occurred_at, &receipt->date);
+}
+
+static bool take_date(Text *text, int32_t *date) {
+    Span day;
+    int64_t characters, days;
+    if (next_is(text, 'n')) return pass_null(text);
+    return take_string(text, &day, &characters) && day.length == 10 && date_at(day.at, date, &days);
+}
+
+// The name of a field and its colon.
+static bool take_name(Text *text, Span *name) {
+    int64_t characters;
+    return take_string(text, name, &characters) && take(text, ':');
+}
+
+static bool take_optional_money(Text *text, int64_t *number) {
+    if (next_is(text, 'n')) return pass_null(text);
+    return take_decimal(text, MONEY_PLACES, MONEY_BELOW, number);
+}
+
+// One line, not signed yet: UNITS holds its quantity, RETURNED whether its kind is return.
+static bool take_line(Text *text, const uint8_t *base, int64_t *line, bool *is_void) {
+    enum { F_SKU, F_QUANTITY, F_AMOUNT, F_LINE, F_UNIT, F_DISCOUNT, F_TAX, F_KIND, F_VOID, F_RESTOCKED };
+    const uint32_t required = 1 << F_SKU | 1 << F_QUANTITY | 1 << F_AMOUNT;
+    uint32_t seen = 0;
+    bool returned = false, restocked;
+    Span name, sku = {0, 0};
+    line[DISCOUNT] = line[TAX] = 0;
+    *is_void = false;
+    if (!take(text, '{')) return false;
+    do {
+        bool read = false;
+        if (!take_name(text, &name)) return false;
+        if (SAME(name, "sku")) read = first_time(&seen, F_SKU) && take_identifier(text, &sku);
+        else if (SAME(name, "quantity"))
+            read = first_time(&seen, F_QUANTITY) && take_decimal(text, QUANTITY_PLACES, QUANTITY_BELOW, &line[UNITS]);
+        else if (SAME(name, "amount"))
+            read = first_time(&seen, F_AMOUNT) && take_decimal(text, MONEY_PLACES, MONEY_BELOW, &line[REVENUE]);
+        else if (SAME(name, "discount"))
+            read = first_time(&seen, F_DISCOUNT) && take_optional_money(text, &line[DISCOUNT]);
+        else if (SAME(name, "tax")) read = first_time(&seen, F_TAX) && take_optional_money(text, &line[TAX]);
+        else if (SAME(name, "line"))
+            read = first_time(&seen, F_LINE) &&
+                   (next_is(text, '"') || next_is(text, 'n') ? pass_text(text) : pass_whole(text));
+        else if (SAME(name, "unit")) read = first_time(&seen, F_UNIT) && pass_text(text);
+        else if (SAME(name, "kind")) read = first_time(&seen, F_KIND) && take_kind(text, &returned);
+        else if (SAME(name, "void")) read = first_time(&seen, F_VOID) && take_flag(text, is_void);
+        else if (SAME(name, "restocked")) read = first_time(&seen, F_RESTOCKED) && take_flag(text, &restocked);
+        if (!read) return false;
+    } while (take(text, ','));
+    line[RETURNED] = returned;
+    line[SKU_AT] = sku.at - base;
+    line[SKU_LENGTH] = sku.length;
+    return (seen & required) == required && take(text, '}');
+}
+
+// The lines that are not void, one after the other.
+static bool take_lines(Text *text, const uint8_t *base, int64_t *lines, Receipt *receipt) {
+    if (!take(text, '[')) return false;
+    do {
+        bool is_void;
+        if (receipt->all == MOST_LINES || !take_line(text, base, lines + receipt->kept * LINE_WIDTH, &is_void))
+            return false;
+        receipt->all++;
+        receipt->kept += !is_void;
+    } while (take(text, ','));
+    return take(text, ']');
+}
+
+static bool take_receipt(Text *text, const uint8_t *base, const uint8_t *currencies, int64_t *lines, Receipt *receipt) {
+    enum { F_ID, F_STORE, F_TIME, F_CURRENCY, F_LINES, F_TILL, F_SEQUENCE, F_TYPE, F_DATE, F_CUSTOMER, F_ORIGINAL };
+    const uint32_t required = 1 << F_ID | 1 << F_STORE | 1 << F_TIME | 1 << F_CURRENCY | 1 << F_LINES;
+    uint32_t *seen = &receipt->seen;
+    Span name;
+    if (!take(text, '{')) return false;
+    do {
+        bool read = false;
+        if (!take_name(text, &name)) return false;
+        if (SAME(name, "transaction_id"))
+            read = first_time(seen, F_ID) && take_identifier(text, &receipt->transaction_id);
+        else if (SAME(name, "store_id"))
+            read = first_time(seen, F_STORE) && take_identifier(text, &receipt->store_id);
+        else if (SAME(name, "occurred_at")) read = first_time(seen, F_TIME) && take_moment(text, receipt);
+        else if (SAME(name, "currency"))
+            read = first_time(seen, F_CURRENCY) && take_currency(text, currencies, &receipt->currency);
+        else if (SAME(name, "lines")) read = first_time(seen, F_LINES) && take_lines(text, base, lines, receipt);
+        else if (SAME(name, "till_id")) read = first_time(seen, F_TILL) && pass_identifier(text);
+        else if (SAME(name, "sequence"))
+            read = first_time(seen, F_SEQUENCE) && (next_is(text, 'n') ? pass_null(text) : pass_whole(text));
+        else if (SAME(name, "type")) read = first_time(seen, F_TYPE) && take_type(text, &receipt->type);
+        else if (SAME(name, "business_date"))
+            read = first_time(seen, F_DATE) && take_date(text, &receipt->business_date);
+        else if (SAME(name, "customer_id")) read = first_time(seen, F_CUSTOMER) && pass_customer(text);
+        else if (SAME(name, "original_transaction_id")) read = first_time(seen, F_ORIGINAL) && pass_text(text);
+        if (!read) return false;
+    } while (take(text, ','));
+    if ((*seen & required) != required || !take(text, '}')) return false;
+    skip_blanks(text);
+    return text->at == text->end;
+}
+
+// As streams.fold.signed_lines: a return adds to RETURNED and lowers the rest; a post_void takes back what it repeats.
+static void sign(int64_t *line, bool all_returned, int64_t turn) {
+    bool returned = all_returned || line[RETURNED];
+    int64_t money = returned ? -turn : turn, quantity = line[UNITS] * turn;
+    line[UNITS] = returned ? 0 : quantity;
+    line[RETURNED] = returned ? quantity : 0;
+    line[REVENUE] *= money;
+    line[DISCOUNT] *= money;
+    line[TAX] *= money;
+}
+
+// Whether a receipt is further ahead of its Kafka timestamp than is allowed. A producer may stamp as it likes: times
+// that have no microseconds in 64 bits are compared by their sign.
+static bool is_ahead(int64_t occurred_at, int64_t timestamp_ms, int64_t max_skew_us) {
+    const int64_t furthest = INT64_C(4000000000000000);
+    if (timestamp_ms > furthest) return false;
+    return timestamp_ms < -furthest || occurred_at - max_skew_us > timestamp_ms * 1000;
+}
+
+// Read `many` messages, which stand in `text` one after the other, each up to its end in `ends`; `keys` likewise.
+// `currencies` has a byte for each of AAA to ZZZ. `columns` are seven of `many` numbers each; `lines` has room for a line
+// in each 30 bytes of text. Returns how many lines there are.
+int64_t read_receipts(int64_t many, const uint8_t *text, const int64_t *ends, const uint8_t *keys,
+                      const int64_t *key_ends, const int64_t *timestamps_ms, int64_t max_skew_us,
+                      const uint8_t *currencies, int64_t *columns, int64_t *lines) {
+    int64_t found = 0;
+    for (int64_t i = 0; i < many; i++) {
+        const uint8_t *begin = text + (i ? ends[i - 1] : 0);
+        Text rest = {begin, text + ends[i]};
+        Span key = {keys + (i ? key_ends[i - 1] : 0), key_ends[i] - (i ? key_ends[i - 1] : 0)};
+        int64_t *first = lines + found * LINE_WIDTH;
+        Receipt receipt = {0};
+        columns[KIND * many + i] = ASK;
+        if (ends[i] - (begin - text) > MOST_BYTES || !take_receipt(&rest, text, currencies, first, &receipt)) continue;
+        if (receipt.store_id.length != key.length || memcmp(receipt.store_id.at, key.at, (size_t)key.length) != 0)
+            continue;
+        if (is_ahead(receipt.occurred_at, timestamps_ms[i], max_skew_us)) continue;
+        bool reversal = receipt.type == POST_VOID;
+        for (int64_t k = 0; k < receipt.kept; k++)
+            sign(first + k * LINE_WIDTH, receipt.type == RETURN, reversal ? -1 : 1);
+        columns[KIND * many + i] = COUNTED | (reversal ? REVERSAL : 0) | (receipt.type == VOIDED ? VOID : 0) |
+            (receipt.type == VOIDED || receipt.type == TRAINING || receipt.kept == 0 ? NOTHING : 0);
+        columns[IDENTITY * many + i] = (int64_t)blake2b_8(reversal ? 'r' : 's', receipt.transaction_id);
+        columns[OCCURRED_AT * many + i] = receipt.occurred_at;
+        columns[FIRST * many + i] = found;
+        columns[KEPT * many + i] = receipt.kept;
+        columns[ALL * many + i] = receipt.all;
+        columns[GROUP * many + i] =
+            (int64_t)receipt.currency << 32 | (receipt.business_date ? receipt.business_date : receipt.date);
+        found += receipt.kept;
+    }
+    return found;
+}

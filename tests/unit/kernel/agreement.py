@@ -1,0 +1,57 @@
+"""What the kernel reads, held against what Python reads of the same messages."""
+
+from __future__ import annotations
+
+from kernel.reading import ASK, COUNTED, LINE_WIDTH, NOTHING, REVERSAL, VOID, Reading, group_of
+from schemas.admission import admit
+from schemas.currency import CODES
+from schemas.errors import Refused
+from streams.fold import signed_lines
+from streams.state import receipt_hash
+
+
+def read(messages, timestamp_ms, max_skew_us):
+    """By the kernel: what is known of each receipt and its lines, or None where Python is asked."""
+    keys, values = [key or b"" for key, _ in messages], [value or b"" for _, value in messages]
+    reading = Reading(keys, values, [timestamp_ms] * len(messages), max_skew_us, CODES)
+    return [
+        None if kind == ASK else (kind, identity, moment, alls, group, lines_of(reading, first, kept))
+        for kind, identity, moment, first, kept, alls, group in reading.facts()
+    ]
+
+
+def lines_of(reading, first, many):
+    """Lines as signed_lines has them, but for their positions."""
+    texts = reading.text + bytes(reading.more)
+    found = []
+    for at in range(first, first + many):
+        *figures, begin, length = reading.lines[LINE_WIDTH * at : LINE_WIDTH * (at + 1)]
+        found.append((texts[begin : begin + length].decode(), *figures))
+    return found
+
+
+def expected(key, value, timestamp_ms, max_skew_us):
+    """The same by Python; None where the message is refused."""
+    try:
+        receipt = admit(key, value, timestamp_ms, max_skew_us)
+    except Refused:
+        return None
+    kind = COUNTED | REVERSAL * receipt.reversal | VOID * (receipt.type == "void") | NOTHING * receipt.counts_nothing
+    return (
+        kind,
+        receipt_hash(receipt.transaction_id, reversal=receipt.reversal),
+        receipt.occurred_at,
+        len(receipt.lines.sku),
+        group_of(receipt.currency, receipt.business_date),
+        [tuple(line[1:]) for line in signed_lines(receipt)],
+    )
+
+
+def differences(messages, timestamp_ms, max_skew_us):
+    """(message, by the kernel, by Python) of those that the kernel reads otherwise, and how many it read at all."""
+    found = read(messages, timestamp_ms, max_skew_us)
+    wrong = []
+    for message, ours in zip(messages, found, strict=True):
+        if ours is not None and ours != (theirs := expected(*message, timestamp_ms, max_skew_us)):
+            wrong.append((message, ours, theirs))
+    return wrong, sum(ours is not None for ours in found)
