@@ -12,7 +12,7 @@ _POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
 # By the order of their parameters in receipts.c and rows.c.
 _FUNCTIONS = {
     "read_receipts": [_NUMBER, *[_POINTER] * 5, _NUMBER, *[_POINTER] * 3],
-    "scratch_bytes": [_NUMBER],
+    "scratch_bytes": [_NUMBER, *[_POINTER] * 3],
     "sum_rows": [
         _NUMBER,
         *[_POINTER] * 6,

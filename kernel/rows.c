@@ -51,11 +51,27 @@ static int64_t places_for(int64_t bound) {
     return places;
 }
 
-// How many bytes of scratch a window of at most so many rows takes.
-int64_t scratch_bytes(int64_t bound) {
+static int64_t scratch_for(int64_t bound) {
     int64_t currencies = bound < MOST_CURRENCIES ? bound : MOST_CURRENCIES;
     return bound * (int64_t)(sizeof(Row) + sizeof(Group)) + currencies * (int64_t)sizeof(Currency) +
         places_for(bound) * 2 * (int64_t)sizeof(int32_t);
+}
+
+// The most rows that a window can come to have.
+static int64_t bound_of(int64_t w, const int64_t *old_ends, const int64_t *items, const int64_t *item_ends) {
+    int64_t bound = (old_ends[w] - (w ? old_ends[w - 1] : 0)) / SHORTEST_ROW;
+    for (int64_t i = w ? item_ends[w - 1] : 0; i < item_ends[w]; i++) bound += items[i * ITEM_WIDTH + KEPT];
+    return bound;
+}
+
+// How many bytes of scratch `sum_rows` takes, of whose parameters these are.
+int64_t scratch_bytes(int64_t windows, const int64_t *old_ends, const int64_t *items, const int64_t *item_ends) {
+    int64_t most = 0;
+    for (int64_t w = 0; w < windows; w++) {
+        int64_t bound = bound_of(w, old_ends, items, item_ends);
+        if (bound > most) most = bound;
+    }
+    return scratch_for(most);
 }
 
 static void lay_out(Window *window, uint8_t *scratch, int64_t bound, uint64_t seed) {
@@ -341,10 +357,8 @@ int64_t sum_rows(int64_t windows, const uint8_t *old, const int64_t *old_ends, c
     int64_t parts = 0;
     for (int64_t w = 0; w < windows; w++) {
         Text before = {old + (w ? old_ends[w - 1] : 0), old + old_ends[w]};
-        int64_t bound = (before.end - before.at) / SHORTEST_ROW;
-        for (int64_t i = w ? item_ends[w - 1] : 0; i < item_ends[w]; i++) bound += items[i * ITEM_WIDTH + KEPT];
         Window window;
-        lay_out(&window, scratch, bound, seed);
+        lay_out(&window, scratch, bound_of(w, old_ends, items, item_ends), seed);
         if (!take_window(&window, before)) return MALFORMED;
         for (int64_t i = w ? item_ends[w - 1] : 0; i < item_ends[w]; i++)
             if (!add_item(&window, items + i * ITEM_WIDTH, lines, text, text_length, more)) return TOO_LARGE;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, chain
 
 from kernel.buffers import address, buffers
@@ -16,9 +16,9 @@ from kernel.reading import Reading
 ITEM_WIDTH = 5
 Items = list[int]
 
-# Bounds of what rows.c writes. A row in MessagePack: 10 bytes at least; at most its SKU, that one's head and 7 figures
-# of 9 bytes. In JSON 7 figures of 21 and some signs, and twice its SKU. The names of a currency and a date: below 64.
-_SHORTEST_ROW, _LONGEST_ROW, _LONGEST_ROW_AS_JSON, _LONGEST_NAMES = 10, 80, 180, 64
+# Bounds of what rows.c writes. A row in MessagePack: its SKU, that one's head, 7 figures of 9 bytes. In JSON: twice its
+# SKU, 7 figures of 21 and some signs. The names of a currency and a date: below 64.
+_LONGEST_ROW, _LONGEST_ROW_AS_JSON, _LONGEST_NAMES = 80, 180, 64
 _MALFORMED, _OVERFLOW = -1, -2
 # Nobody outside may know where a SKU comes to stand in a table.
 _SEED = secrets.randbits(64)
@@ -38,12 +38,10 @@ def add_up(
     old_ends = array("q", accumulate(map(len, rows)))
     flat = array("q", chain.from_iterable(items))
     item_ends = array("q", accumulate(len(one) // ITEM_WIDTH for one in items))
-    receipts = item_ends[-1]
-    added = [sum(one[1::ITEM_WIDTH]) for one in items]
-    lines = sum(added)
-    most = max(len(old) // _SHORTEST_ROW + new for old, new in zip(rows, added, strict=True))
+    receipts, lines = item_ends[-1], reading.many_lines
     skus = len(reading.text) + len(reading.more)
-    scratch = buffers.numbers("scratch", kernel().scratch_bytes(most) // 8 + 1)
+    needed = kernel().scratch_bytes(windows, address(old_ends), address(flat), address(item_ends))
+    scratch = buffers.numbers("scratch", needed // 8 + 1)
     names = (windows + receipts) * _LONGEST_NAMES
     made = buffers.numbers("rows", (old_ends[-1] + skus + lines * _LONGEST_ROW + names) // 8 + 1)
     json = buffers.numbers("json", (2 * skus + lines * _LONGEST_ROW_AS_JSON + names) // 8 + 1)
@@ -72,15 +70,14 @@ def add_up(
         raise OverflowError("a total goes beyond 64 bits")
     if fault == _MALFORMED:
         raise ValueError("the rows of a window are not as they were written")
-    parts = _cut(json, part_ends[: part_counts[-1]])
+    new_rows, parts = _cut(made, row_ends), _cut(json, part_ends[: part_counts[-1]])
+    if len(parts) == windows:  # nearly always
+        return [(row, [part]) for row, part in zip(new_rows, parts, strict=True)]
     begins = [0, *part_counts[:-1]]
-    return [(row, parts[begin:end]) for row, begin, end in zip(_cut(made, row_ends), begins, part_counts, strict=True)]
+    return [(row, parts[begin:end]) for row, begin, end in zip(new_rows, begins, part_counts, strict=True)]
 
 
-def _cut(numbers: array[int], ends: Iterable[int]) -> list[bytes]:
-    text = memoryview(numbers).cast("B")
-    found, begin = [], 0
-    for end in ends:
-        found.append(bytes(text[begin:end]))
-        begin = end
-    return found
+def _cut(numbers: array[int], ends: array[int]) -> list[bytes]:
+    text = bytes(memoryview(numbers).cast("B")[: ends[-1]])
+    begins = [0, *ends[:-1]]
+    return [text[begin:end] for begin, end in zip(begins, ends, strict=True)]

@@ -8,6 +8,7 @@ revoked: whatever it had not finished is folded again by the next owner, from th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 
 from schemas.errors import Again, Stop
 from streams.chunks import AFTER_SEEK, Chunk
-from streams.flush import Acknowledged, Commit, Message, Operation, Role, Send, flush
+from streams.flush import TOMBSTONES, Acknowledged, Commit, Message, Operation, Role, Send, flush
 from streams.fold import Fold, fold
 from streams.metrics import forget, observe
 from streams.records import fingerprint
@@ -51,8 +52,15 @@ class Source(Protocol):
         """Give the largest offset whose commit was accepted in this assignment, 0 for none yet."""
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 class PartitionTask:
-    """Folds one partition's chunks, one after the other. `performed` is told of each operation of a flush."""
+    """Folds one partition's chunks, one after the other.
+
+    `performed` is told of each operation of a flush; `took` is called as a chunk leaves the queue.
+    """
 
     def __init__(
         self,
@@ -72,11 +80,13 @@ class PartitionTask:
         self._sought = -1
         self._seeks = 0
         self.queue: asyncio.Queue[tuple[Chunk, Callable[[int], None]]] = asyncio.Queue(WAITING_CHUNKS)
+        self.took = nothing
 
     async def run(self) -> None:
         """Fold until cancelled; raises Stop where the log is not the one that was folded."""
         while True:
             chunk, ack = await self.queue.get()
+            self.took()
             if await self._in_place(chunk):
                 await self._fold(chunk, ack)
 
@@ -125,8 +135,10 @@ class PartitionTask:
             match operation:
                 case Send(_, role, messages):
                     await self._outlet.send(role, self.state.partition, messages)
-                case Acknowledged(_):
-                    await self._outlet.acknowledged()
+                case Acknowledged(step):
+                    # Tombstones may land at any time, even never: where a chunk waits, its flush waits for them too.
+                    if step != TOMBSTONES or self.queue.empty():
+                        await self._outlet.acknowledged()
                 case Commit(_, offset):
                     ack(offset)
             if self._performed is not None:
@@ -141,12 +153,14 @@ class Folding:
         self.revokes = 0
         self.tasks: dict[int, PartitionTask] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
+        self._room = asyncio.Event()
 
     def start(self, tasks: list[PartitionTask], revokes: int) -> bool:
         """Begin with partitions that were assigned after so many revokes; False where one came in between."""
         if revokes != self.revokes:
             return False
         for task in tasks:
+            task.took = self._room.set
             self.tasks[task.state.partition] = task
             self._running[task.state.partition] = asyncio.create_task(self._guard(task))
         return True
@@ -171,9 +185,21 @@ class Folding:
         if task is not None:
             await task.queue.put((chunk, ack))
 
+    def has_room(self, partition: int) -> bool:
+        """Whether a chunk of a partition would not have to wait to be queued."""
+        task = self.tasks.get(partition)
+        return task is None or not task.queue.full()
+
+    async def made_room(self, timeout: float) -> None:  # noqa: ASYNC109  # as long as Faust would wait for records
+        """Wait until a chunk leaves a queue, or all are dropped."""
+        self._room.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._room.wait(), timeout)
+
     async def drop(self) -> None:
         """Cancel every task and forget all state."""
         self.revokes += 1
+        self._room.set()
         running, dropped = list(self._running.values()), list(self.tasks.values())
         self.tasks.clear()
         self._running.clear()

@@ -104,7 +104,7 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
         broker_request_timeout=30.0,
         broker_max_poll_interval=300.0,
         broker_max_poll_records=RECORDS_PER_CHUNK,
-        broker_commit_interval=1.0,
+        broker_commit_interval=0.25,
         broker_check_crcs=True,
         consumer_auto_offset_reset="earliest",
         # Partitions that were added are taken up within this.

@@ -14,15 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import msgspec
 
 from schemas import late as late_messages
-from schemas.window import CountsMessage, Rows, WindowMessage
+from schemas.window import CountsMessage, head_of, with_rows
 from streams.fold import Fold
 from streams.records import encode_partition, encode_window, partition_key, window_key
-from streams.state import PartitionState
+from streams.state import Closed, PartitionState
+
+TOMBSTONES = 5  # the step
 
 Role = Literal["state", "windows", "late", "rejected"]
 Message = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
@@ -88,35 +90,36 @@ def _key(store_id: str) -> bytes:
 def _window_records(state: PartitionState, fold: Fold) -> list[Message]:
     records: list[Message] = []
     for window in fold.touched:
-        window.owners.add(state.owner)
-        key = window_key(state.partition, window.store_id, window.start, state.owner)
+        key = window.key
+        if key is None:
+            key = window.key = window_key(state.partition, window.store_id, window.start, state.owner)
         records.append((key, encode_window(window), _NO_HEADERS))
     return records
 
 
 def _rows(state: PartitionState, fold: Fold) -> list[Message]:
     messages: list[Message] = []
+    heads: dict[str, tuple[bytes, bytes]] = {}
     for window, parts in fold.touched.items():
+        store_id = window.store_id
+        found = heads.get(store_id)
+        if found is None:
+            found = heads[store_id] = _key(store_id), head_of(state.epoch, state.partition, store_id)
+        key, head = found
         for part in parts:
-            message = WindowMessage(
-                state.epoch,
-                state.partition,
-                window.store_id,
-                window.start,
-                window.receipts,
-                window.applied,
-                cast("Rows", msgspec.Raw(part)),
-            )
-            messages.append((_key(window.store_id), _encode(message), _NO_HEADERS))
+            value = with_rows(head, window.start, window.receipts, window.applied, part)
+            messages.append((key, value, _NO_HEADERS))
     counts = CountsMessage(state.epoch, state.partition, state.applied, state.counts, fold.published)
     messages.append((None, _encode(counts), _NO_HEADERS))
     return messages
 
 
 def _tombstones(state: PartitionState, accepted: int) -> list[Message]:
-    return [
-        (window_key(state.partition, closed.store_id, closed.start, owner), None, _NO_HEADERS)
-        for closed in state.closed
-        if closed.at < accepted
-        for owner in sorted(closed.owners)
-    ]
+    return [(key, None, _NO_HEADERS) for closed in state.closed if closed.at < accepted for key in _keys(state, closed)]
+
+
+def _keys(state: PartitionState, closed: Closed) -> list[bytes]:
+    """The changelog's keys of a closed window."""
+    if closed.owners is state.own and closed.key is not None:  # nearly always
+        return [closed.key]
+    return [window_key(state.partition, closed.store_id, closed.start, owner) for owner in sorted(closed.owners)]

@@ -9,6 +9,7 @@ adds up the lines of what was folded once all is decided. A statement of Python 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -77,6 +78,7 @@ def fold(state: PartitionState, records: Sequence[LogRecord], topic: str, max_sk
         CODES,
     )
     items: dict[StoreWindow, Items] = {}
+    results = []
     for record, facts in zip(fresh, reading.facts(), strict=True):
         try:
             if facts[0] == ASK:
@@ -87,8 +89,10 @@ def fold(state: PartitionState, records: Sequence[LogRecord], topic: str, max_sk
             result = "rejected"
         if result == "late":
             done.late.append(_late(state, record, max_skew))
-        state.counts[result] += 1
-        done.results[result] += 1
+        results.append(result)
+    for result, many in Counter(results).items():
+        state.counts[result] += many
+        done.results[result] += many
     sums = add_up([window.rows for window in items], list(items.values()), reading, ROWS_PER_MESSAGE)
     for window, (rows, parts) in zip(items, sums, strict=True):
         window.rows = rows
@@ -127,12 +131,7 @@ def _decide(state: PartitionState, record: LogRecord, facts: Facts, items: dict[
     store_id, offset = record.key.decode(), record.offset
     store = state.stores.get(store_id)
     if kind & NOTHING:
-        if kind & VOID and store is not None and identity in store.seen:
-            raise Refused(
-                "$.type",
-                "void of a counted receipt: send a post_void",
-                "send a receipt of type post_void that carries the lines to take back",
-            )
+        _check_void(kind, identity, store)
         return "ignored"
     if store is None:
         store = state.stores[store_id] = Store()
@@ -162,9 +161,9 @@ def _decide(state: PartitionState, record: LogRecord, facts: Facts, items: dict[
         window.receipts += sign
     of_window = items.get(window)
     if of_window is None:
-        items[window] = [first, lines, group, offset, sign]
-    else:
-        of_window += (first, lines, group, offset, sign)
+        of_window = items[window] = []
+        window.owners = state.own if window.owners <= state.own else window.owners | state.own
+    of_window += (first, lines, group, offset, sign)
     store.seen[identity] = offset
     for closed in store.advance(moment, state.windows):
         state.closed.append(Closed.of(closed, offset))
@@ -200,6 +199,15 @@ def signed_lines(receipt: Receipt) -> list[tuple[int, str, int, int, int, int, i
             )
         )
     return signed
+
+
+def _check_void(kind: int, identity: int, store: Store | None) -> None:
+    if kind & VOID and store is not None and identity in store.seen:
+        raise Refused(
+            "$.type",
+            "void of a counted receipt: send a post_void",
+            "send a receipt of type post_void that carries the lines to take back",
+        )
 
 
 def _late(state: PartitionState, record: LogRecord, max_skew: int) -> LateMessage:

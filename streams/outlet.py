@@ -23,6 +23,7 @@ from aiokafka.errors import (
 )
 
 from schemas.errors import Stop
+from streams.batches import fill
 from streams.flush import Message, Role
 
 log = logging.getLogger(__name__)
@@ -48,10 +49,11 @@ class KafkaOutlet:
         self._topics = topics
         self._renew = renew
         self._ended = ended
+        self._compressing: list[tuple[asyncio.Future[Any] | None, Any, str, int, list[Message]]] = []
         self._sent: list[tuple[asyncio.Future[Any], Any, str, int, list[Message]]] = []
 
     async def send(self, role: Role, partition: int, messages: list[Message]) -> None:
-        """Hand messages over, in as few batches as they fit in."""
+        """Hand messages over, in as few batches as they fit in; a large one goes out with the next `acknowledged`."""
         await self._send(self._topics[role], partition, messages)
 
     async def _send(self, topic: str, partition: int, messages: list[Message]) -> None:
@@ -59,24 +61,31 @@ class KafkaOutlet:
         at = 0
         while at < len(messages):
             builder = producer.create_batch()
-            begun = at
-            while at < len(messages):
-                key, value, headers = messages[at]
-                if builder.append(key=key, value=value, timestamp=None, headers=headers) is None:
-                    break
-                at += 1
+            begun, at = at, fill(builder, messages, at)
             if at == begun:
                 raise Stop(
                     f"A message of {len(messages[at][1] or b'')} bytes for {topic} does not fit in a batch.",
                     "Use a shorter TILLSTREAM_WINDOW.",
                 )
-            await self._send_batch(builder, topic, partition, messages[begun:at])
+            batch = builder, topic, partition, messages[begun:at]
+            if builder.size() >= WORTH_A_THREAD:
+                # Compressing lets go of the interpreter: meanwhile the next batch is made, and other partitions fold.
+                # Left to aiokafka's sender, it would hold up the loop.
+                built = asyncio.get_running_loop().run_in_executor(None, builder._build)  # noqa: SLF001  # kept in it
+                self._compressing.append((built, *batch))
+            elif self._compressing:  # in their order
+                self._compressing.append((None, *batch))
+            else:
+                await self._send_batch(*batch)
+
+    async def _send_compressed(self) -> None:
+        waiting, self._compressing = self._compressing, []
+        for built, *batch in waiting:
+            if built is not None:
+                await built
+            await self._send_batch(*batch)
 
     async def _send_batch(self, builder: Any, topic: str, partition: int, messages: list[Message]) -> None:
-        if builder.size() >= WORTH_A_THREAD:
-            # Compressing lets go of the interpreter, so that other partitions fold meanwhile.
-            # Left to aiokafka's sender, it would hold up the loop.
-            await asyncio.to_thread(builder._build)  # noqa: SLF001  # kept in the builder, and sent as it is
         producer = self._producer()
         try:
             try:
@@ -96,7 +105,8 @@ class KafkaOutlet:
     async def acknowledged(self) -> None:
         """Wait for every acknowledgement; send again what failed."""
         attempt = 0
-        while self._sent:
+        while self._sent or self._compressing:
+            await self._send_compressed()
             sent, self._sent = self._sent, []
             failed = await self._failed(sent)
             if not failed:

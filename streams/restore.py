@@ -65,7 +65,7 @@ class Restore:
             state.stores = {name: Store(watermark) for name, watermark in record.watermarks.items()}
         for (store_id, start), owners in self._windows.items():
             window = StoreWindow(store_id, start)
-            window.owners = set(owners)
+            window.owners = frozenset(owners)
             store = state.stores.get(store_id)
             if store is not None and not windows.is_open(start, store.watermark):
                 state.closed.append(Closed.of(window, state.applied))

@@ -30,10 +30,10 @@ class StoreWindow:
     `applied` is the largest offset folded into it, `ids` maps a receipt's hash to the offset it was folded at,
     `rows` are the running totals as MessagePack of schemas.window.Rows, in which form the changelog has them too; a
     row's version is the offset of its last change. `owners` are those whose record of this window may stand in the
-    changelog.
+    changelog, `key` is that of this owner's, once it was written.
     """
 
-    __slots__ = ("applied", "ids", "owners", "receipts", "rows", "start", "store_id")
+    __slots__ = ("applied", "ids", "key", "owners", "receipts", "rows", "start", "store_id")
 
     def __init__(self, store_id: str, start: int) -> None:
         self.store_id = store_id
@@ -42,7 +42,8 @@ class StoreWindow:
         self.receipts = 0
         self.ids: dict[int, int] = {}
         self.rows = b""
-        self.owners: set[str] = set()
+        self.owners: frozenset[str] = frozenset()
+        self.key: bytes | None = None
 
 
 class Store:
@@ -86,19 +87,20 @@ class Store:
 class Closed:
     """What names the changelog keys of a closed window, and the offset whose fold closed it.
 
-    Not the window itself: its rows would stay in memory for as long as no commit is accepted. `owners` is the
-    window's own set, since the flush of the chunk that closed it may still write its record.
+    Not the window itself: its rows would stay in memory for as long as no commit is accepted. `key` is the one of the
+    owner that closed it, where it was written before.
     """
 
     store_id: str
     start: int
-    owners: set[str]
+    owners: frozenset[str]
     at: int
+    key: bytes | None = None
 
     @classmethod
     def of(cls, window: StoreWindow, at: int) -> Closed:
         """Keep what tombstones need of a window."""
-        return cls(window.store_id, window.start, window.owners, at)
+        return cls(window.store_id, window.start, window.owners, at, window.key)
 
 
 @dataclass(slots=True)
@@ -106,8 +108,8 @@ class PartitionState:
     """The state of one partition under one owner.
 
     `owner` is drawn at random at each assignment and is part of every changelog key, so that a zombie never
-    overwrites its successor's record. `ahead` holds offsets beyond `applied` that restored windows already
-    contain: a crash came between their record and the PartitionRecord, and they will be folded again.
+    overwrites its successor's record; `own` is it alone. `ahead` holds offsets beyond `applied` that restored windows
+    already contain: a crash came between their record and the PartitionRecord, and they will be folded again.
     `closed` are the windows whose changelog keys wait for their tombstones.
     """
 
@@ -121,6 +123,11 @@ class PartitionState:
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RESULTS, 0))
     ahead: set[int] = field(default_factory=set)
     closed: list[Closed] = field(default_factory=list)
+    own: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the one set of owners that nearly all windows share."""
+        self.own = frozenset({self.owner})
 
     def open_windows(self) -> int:
         """How many windows of all its stores are open."""

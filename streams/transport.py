@@ -34,6 +34,9 @@ from faust.types import TP, ConsumerMessage
 
 from schemas.errors import Again
 from streams.chunks import AFTER_SEEK, UNKNOWN, Chunk
+from streams.lean_records import lean
+
+FETCH_WAIT_MS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,16 @@ class PatientConsumerThread(driver.AIOKafkaConsumerThread):
         """Whether a task of aiokafka's has ended that it cannot read on without: fetching, or asking for metadata."""
         consumer = self._ensure_consumer()
         return bool(consumer._fetcher.error_future.done() or consumer._client._sync_task.done())  # noqa: SLF001  # it tells nobody
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        """As Faust's, but for its records, and how long the broker may hold back an answer where nothing is new.
+
+        There it is 1.5 s, in which no other partition of that broker is asked for.
+        """
+        consumer = super()._create_worker_consumer(transport)
+        lean(consumer)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001  # read when it starts; Faust has no setting
+        return consumer
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         assigned = self.assignment()
@@ -191,7 +204,13 @@ class ChunkConsumer(driver.Consumer):
             if not active:
                 await asyncio.sleep(0.02)
                 return {}, active
-            records = await self._getmany(active_partitions=active, timeout=timeout)
+            # Kafka's client gives away one partition until it has no more of it, and while that one is folded the
+            # others would wait: so it is asked for those that have room, and all are folded side by side.
+            wanted = {tp for tp in active if self.app.folding.has_room(tp.partition)}
+            held_up = len(wanted) < len(active)
+            records = await self._getmany(wanted, 0.0 if held_up else timeout) if wanted else {}
+            if not records and held_up:
+                await self.app.folding.made_room(FETCH_WAIT_MS / 1000)
             if not records and not self.app.should_stop and self._thread.reads_no_more():
                 await self.app.crash(Again("Kafka's client has stopped reading."))
             return records, active

@@ -24,7 +24,17 @@ class MemoryBatch:
         """Compressed; notes the thread it was done in."""
         self.built_in = threading.get_ident()
 
-    def append(self, *, timestamp, key, value, headers):
+    _relative_offset = 0
+
+    @property
+    def _builder(self):
+        """What aiokafka's batch leaves to its C code; here all of it."""
+        return self
+
+    def close(self):
+        """Nothing: nobody else adds to it."""
+
+    def append(self, offset, timestamp, key, value, headers):
         """None where it is full; the first always fits, as with aiokafka."""
         size = len(key or b"") + len(value or b"") + 100
         if self.records and size > self.room:
