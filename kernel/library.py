@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kernel.build import LIBRARY
 
+PATH = Path(__file__).with_name(LIBRARY)
 _POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
 # By the order of their parameters in receipts.c and rows.c.
 _FUNCTIONS = {
@@ -28,10 +29,9 @@ _FUNCTIONS = {
 @cache
 def kernel() -> ctypes.CDLL:
     """The library; raises OSError, with what to do, where it was not compiled."""
-    path = Path(__file__).with_name(LIBRARY)
-    if not path.exists():
-        raise OSError(f"tillstream's kernel was not compiled: {path.name} is missing. Run `python kernel/build.py`.")
-    found = ctypes.CDLL(str(path))
+    if not PATH.exists():
+        raise OSError(f"tillstream's kernel was not compiled: {PATH.name} is missing. Run `python kernel/build.py`.")
+    found = ctypes.CDLL(str(PATH))
     for name, parameters in _FUNCTIONS.items():
         function = getattr(found, name)
         function.argtypes, function.restype = parameters, ctypes.c_int64

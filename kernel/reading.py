@@ -43,7 +43,7 @@ def group_of(currency: str, business_date: str) -> int:
 
 
 class Reading:
-    """Receipts that were read, and their lines, in columns. Valid until the same thread reads again.
+    """Receipts that were read, and their lines, in columns.
 
     `keys`, `values` and `timestamps_ms` are those of Kafka's records, in the same order; `currencies` are the codes
     there are. `lines` has LINE_WIDTH numbers a line: five figures, signed, and where its SKU stands in `text` and then
@@ -52,7 +52,7 @@ class Reading:
 
     def __init__(
         self,
-        keys: Iterable[bytes],
+        keys: Sequence[bytes],
         values: Sequence[bytes],
         timestamps_ms: Iterable[int],
         max_skew_us: int,
@@ -60,26 +60,29 @@ class Reading:
     ) -> None:
         many = len(values)
         self.text = b"".join(values)
-        ends = array("q", accumulate(map(len, values)))
-        keys = list(keys)
-        key_ends = array("q", accumulate(map(len, keys)))
-        stamps = array("q", timestamps_ms)
-        columns = buffers.numbers("columns", COLUMNS * many)
-        self.lines = buffers.numbers("lines", LINE_WIDTH * (len(self.text) // SHORTEST_LINE + 2))
-        self.many_lines: int = kernel().read_receipts(
-            many,
-            self.text,
-            address(ends),
-            b"".join(keys),
-            address(key_ends),
-            address(stamps),
-            max_skew_us,
-            _currencies(frozenset(currencies)),
-            address(columns),
-            address(self.lines),
-        )
-        self._columns = [columns[at * many : (at + 1) * many] for at in range(COLUMNS)]
         self.more = bytearray()
+        ends, key_ends = array("q", accumulate(map(len, values))), array("q", accumulate(map(len, keys)))
+        stamps = array("q", timestamps_ms)
+        self._columns = array("q", bytes(8 * COLUMNS * many))
+        with buffers.lent("lines", LINE_WIDTH * (len(self.text) // SHORTEST_LINE + 2)) as room:
+            found: int = kernel().read_receipts(
+                many,
+                self.text,
+                address(ends),
+                b"".join(keys),
+                address(key_ends),
+                address(stamps),
+                max_skew_us,
+                _currencies(frozenset(currencies)),
+                address(self._columns),
+                address(room),
+            )
+            self.lines = room[: LINE_WIDTH * found]
+
+    @property
+    def many_lines(self) -> int:
+        """How many lines there are, void ones left out."""
+        return len(self.lines) // LINE_WIDTH
 
     def facts(self) -> Iterator[Facts]:
         """What there is to know of each receipt but its lines.
@@ -87,22 +90,16 @@ class Reading:
         Its kind; its identity (streams.state.receipt_hash); its moment, in microseconds since the Unix epoch; its first
         line; how many lines it has, without void ones, and with them; its group, as `group_of`.
         """
-        kinds, identities, *others = self._columns
+        many = len(self._columns) // COLUMNS
+        kinds, identities, *others = (self._columns[at * many : (at + 1) * many] for at in range(COLUMNS))
         unsigned = memoryview(identities).cast("B").cast("Q")
         return zip(kinds.tolist(), unsigned.tolist(), *(one.tolist() for one in others), strict=True)
 
     def add(self, lines: Collection[Line]) -> int:
         """Take lines that were read in another way; returns the place of the first."""
         first = self.many_lines
-        needed = LINE_WIDTH * (first + len(lines))
-        if len(self.lines) < needed:
-            larger = buffers.numbers("more lines", 2 * needed)
-            larger[: LINE_WIDTH * first] = self.lines[: LINE_WIDTH * first]
-            self.lines = larger
         for sku, *figures in lines:
             name = sku.encode()
-            at = LINE_WIDTH * self.many_lines
-            self.lines[at : at + LINE_WIDTH] = array("q", (*figures, len(self.text) + len(self.more), len(name)))
+            self.lines.extend((*figures, len(self.text) + len(self.more), len(name)))
             self.more += name
-            self.many_lines += 1
         return first

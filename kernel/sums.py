@@ -40,37 +40,39 @@ def add_up(
     item_ends = array("q", accumulate(len(one) // ITEM_WIDTH for one in items))
     receipts, lines = item_ends[-1], reading.many_lines
     skus = len(reading.text) + len(reading.more)
-    needed = kernel().scratch_bytes(windows, address(old_ends), address(flat), address(item_ends))
-    scratch = buffers.numbers("scratch", needed // 8 + 1)
     names = (windows + receipts) * _LONGEST_NAMES
-    made = buffers.numbers("rows", (old_ends[-1] + skus + lines * _LONGEST_ROW + names) // 8 + 1)
-    json = buffers.numbers("json", (2 * skus + lines * _LONGEST_ROW_AS_JSON + names) // 8 + 1)
+    needed = kernel().scratch_bytes(windows, address(old_ends), address(flat), address(item_ends))
     row_ends, part_counts = array("q", bytes(8 * windows)), array("q", bytes(8 * windows))
     part_ends = array("q", bytes(8 * (windows + receipts + lines // rows_per_part + 1)))
-    fault = kernel().sum_rows(
-        windows,
-        b"".join(rows),
-        address(old_ends),
-        address(flat),
-        address(item_ends),
-        address(reading.lines),
-        reading.text,
-        len(reading.text),
-        bytes(reading.more),
-        _SEED,
-        rows_per_part,
-        address(scratch),
-        address(made),
-        address(row_ends),
-        address(json),
-        address(part_ends),
-        address(part_counts),
-    )
-    if fault == _OVERFLOW:
-        raise OverflowError("a total goes beyond 64 bits")
-    if fault == _MALFORMED:
-        raise ValueError("the rows of a window are not as they were written")
-    new_rows, parts = _cut(made, row_ends), _cut(json, part_ends[: part_counts[-1]])
+    with (
+        buffers.lent("scratch", needed // 8 + 1) as scratch,
+        buffers.lent("rows", (old_ends[-1] + skus + lines * _LONGEST_ROW + names) // 8 + 1) as made,
+        buffers.lent("json", (2 * skus + lines * _LONGEST_ROW_AS_JSON + names) // 8 + 1) as json,
+    ):
+        fault = kernel().sum_rows(
+            windows,
+            b"".join(rows),
+            address(old_ends),
+            address(flat),
+            address(item_ends),
+            address(reading.lines),
+            reading.text,
+            len(reading.text),
+            bytes(reading.more),
+            _SEED,
+            rows_per_part,
+            address(scratch),
+            address(made),
+            address(row_ends),
+            address(json),
+            address(part_ends),
+            address(part_counts),
+        )
+        if fault == _OVERFLOW:
+            raise OverflowError("a total goes beyond 64 bits")
+        if fault == _MALFORMED:
+            raise ValueError("the rows of a window are not as they were written")
+        new_rows, parts = _cut(made, row_ends), _cut(json, part_ends[: part_counts[-1]])
     if len(parts) == windows:  # nearly always
         return [(row, [part]) for row, part in zip(new_rows, parts, strict=True)]
     begins = [0, *part_counts[:-1]]

@@ -65,21 +65,20 @@ def fold(state: PartitionState, records: Sequence[LogRecord], topic: str, max_sk
     from then on, where a total goes beyond 64 bits.
     """
     done = Fold()
-    fresh = [record for record in records if record.offset > state.applied]
-    done.results[REPLAYED] = len(records) - len(fresh)
-    if not fresh:
-        return done
-    closed_before = len(state.closed)
+    already, closed_before = state.applied, len(state.closed)
     reading = Reading(
-        [record.key or b"" for record in fresh],
-        [record.value or b"" for record in fresh],
-        [record.timestamp for record in fresh],
+        [record.key or b"" for record in records],
+        [record.value or b"" for record in records],
+        [record.timestamp for record in records],
         max_skew,
         CODES,
     )
     items: dict[StoreWindow, Items] = {}
     results = []
-    for record, facts in zip(fresh, reading.facts(), strict=True):
+    for record, facts in zip(records, reading.facts(), strict=True):
+        if record.offset <= already:
+            results.append(REPLAYED)
+            continue
         try:
             if facts[0] == ASK:
                 facts = _asked(record, reading, max_skew)  # noqa: PLW2901  # the same, read in another way
@@ -90,20 +89,26 @@ def fold(state: PartitionState, records: Sequence[LogRecord], topic: str, max_sk
         if result == "late":
             done.late.append(_late(state, record, max_skew))
         results.append(result)
-    for result, many in Counter(results).items():
-        state.counts[result] += many
-        done.results[result] += many
+    _count(state, results, done)
     sums = add_up([window.rows for window in items], list(items.values()), reading, ROWS_PER_MESSAGE)
     for window, (rows, parts) in zip(items, sums, strict=True):
         window.rows = rows
         done.touched[window] = parts
-    done.published = max(record.timestamp for record in fresh)
-    last = fresh[-1]
-    state.applied = last.offset
-    state.fingerprint = fingerprint(last.offset, last.key, last.value)
-    for closed in state.closed[closed_before:]:
-        closed.at = last.offset
+    done.published = max((record.timestamp for record in records if record.offset > already), default=0)
+    last = records[-1]
+    if last.offset > already:
+        state.applied = last.offset
+        state.fingerprint = fingerprint(last.offset, last.key, last.value)
+        for closed in state.closed[closed_before:]:
+            closed.at = last.offset
     return done
+
+
+def _count(state: PartitionState, results: list[str], done: Fold) -> None:
+    for result, many in Counter(results).items():
+        done.results[result] += many
+        if result != REPLAYED:
+            state.counts[result] += many
 
 
 def _asked(record: LogRecord, reading: Reading, max_skew: int) -> Facts:

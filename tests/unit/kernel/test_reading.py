@@ -1,13 +1,13 @@
 """The kernel reads receipts of the usual form as Python does, and leaves all others to it."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernel import library
-from kernel.buffers import Buffers
+from kernel import buffers, library
 from kernel.reading import ASK, NOTHING, Reading
 from schemas.currency import CODES
 from tests.unit.kernel.agreement import differences, expected, lines_of, read
@@ -131,14 +131,20 @@ def test_lines_that_were_read_in_another_way_stand_beside_the_kernels_own():
     assert [sku for sku, *_ in lines_of(reading, facts[0][3], 2)] == ["1", "2"]
 
 
-def test_a_buffer_above_the_limit_is_not_kept(monkeypatch):
-    monkeypatch.setattr(Buffers, "LARGEST", 1_000)
-    buffers = Buffers()
-    assert buffers.numbers("a", 100) is buffers.numbers("a", 90)
-    assert buffers.numbers("a", 2_000) is not buffers.numbers("a", 2_000)
+def test_buffers_are_used_again_but_for_those_above_the_limit(monkeypatch):
+    monkeypatch.setattr(buffers, "LARGEST", 1_000)
+    made = buffers.Buffers()
+    with made.lent("a", 100) as first, made.lent("a", 90) as second:
+        assert first is not second
+    with made.lent("a", 100) as again:
+        assert again in (first, second)
+    with made.lent("a", 2_000) as large:
+        assert len(large) >= 2_000
+    with made.lent("a", 2_000) as other:
+        assert other is not large
 
 
 def test_a_kernel_that_was_not_compiled_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(library, "LIBRARY", "not-there.lib")
+    monkeypatch.setattr(library, "PATH", Path("not-there.lib"))
     with pytest.raises(OSError, match=r"python kernel/build\.py"):
         library.kernel.__wrapped__()
