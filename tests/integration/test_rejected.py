@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from decimal import Decimal
 from urllib.parse import urlsplit
 
@@ -104,7 +105,7 @@ def test_each_malformed_receipt_is_a_dead_letter_and_mended_ones_count_once(migr
         check_commands(command, migrated)
         mend_and_replay(command, migrated, tmp_path, report)
     log = (tmp_path / "roles.log").read_bytes()
-    assert DIGITS not in log
+    assert not re.search(rb"(?<!:)4111", log)  # a port may begin like it
     assert b"Traceback" not in log
 
 
