@@ -207,7 +207,11 @@ def _credentials(config: WorkerConfig) -> Any:
 
 async def run_worker(config: WorkerConfig, stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None) -> None:
     """Run a worker until `stop` is set; raises Stop or Again when it cannot go on."""
-    app = make_app(config, on_ready)
+    await run_app(make_app(config, on_ready), stop)
+
+
+async def run_app(app: WorkerApp, stop: asyncio.Event) -> None:
+    """Run a worker's app until `stop` is set; raises Stop or Again when it cannot go on."""
     app.finalize()
     # What is imported by now lives for ever; the state holds few objects that can be part of a cycle.
     gc.collect()

@@ -40,9 +40,14 @@ async def read_on(options: Mapping[str, Any], topic: str, offsets: Mapping[int, 
 async def _patiently(options: Mapping[str, Any], ask: Callable[[AIOKafkaConsumer], Awaitable[T]]) -> T:
     wait = 0.1
     while True:
-        # What is there is answered at once; that there is nothing, within fetch_max_wait_ms.
+        # What is there is answered at once; that there is nothing, within fetch_max_wait_ms. Of a topic that a client
+        # has not met before it asks for the leader, and for an offset again after its backoff.
         consumer = AIOKafkaConsumer(
-            **options, enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=POLL_MS
+            **options,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            fetch_max_wait_ms=POLL_MS,
+            retry_backoff_ms=POLL_MS,
         )
         try:
             await consumer.start()
@@ -81,12 +86,16 @@ async def _look(consumer: AIOKafkaConsumer, topic: str, offsets: Mapping[int, in
     wanted = {TopicPartition(topic, partition): offset for partition, offset in offsets.items()}
     firsts: dict[TopicPartition, int] = await consumer.beginning_offsets(list(wanted))
     ends: dict[TopicPartition, int] = await consumer.end_offsets(list(wanted))
+    # All at once, so that a fetch brings the records of all: one after the other, each waits for the one before.
+    there = [tp for tp, offset in wanted.items() if firsts[tp] <= offset]
+    if there:
+        consumer.assign(there)
+    for tp in there:
+        consumer.seek(tp, wanted[tp])
     views = {}
     for tp, offset in wanted.items():
         found, end = None, ends[tp]
         if firsts[tp] <= offset:
-            consumer.assign([tp])
-            consumer.seek(tp, offset)
             found, end = await _record_at(consumer, tp, offset, end)
         views[tp.partition] = LogView(firsts[tp], end, found)
     return views

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from tillstream import aiokafka_on_uvloop
+from tillstream import aiokafka_leaving, aiokafka_on_uvloop
 
 T = TypeVar("T")
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` to its end and return what it returns."""
+    aiokafka_leaving.mend()
     try:
         import uvloop
     except ImportError:  # Windows has none

@@ -17,6 +17,10 @@ COMMANDS = [
 ]  # fmt: skip
 
 
+# Commands that live in a module of another name.
+_MODULES = {"worker": "roles", "sink": "roles", "continue": "continue_"}
+
+
 def _version(value: bool) -> None:
     if value:
         console.out.print(f"tillstream {__version__}")
@@ -36,8 +40,12 @@ Examples:
 """
 
 
-def make_cli() -> typer.Typer:
-    """Build the command line from its modules."""
+def make_cli(asked: str | None = None) -> typer.Typer:
+    """Build the command line from its modules; with the name of a command, from that one's module alone.
+
+    All of them together take longer to import than a worker's state takes to come back.
+    """
+    module = _MODULES.get(asked or "", asked)
     app = typer.Typer(
         name="tillstream",
         help=_HELP,
@@ -56,7 +64,7 @@ def make_cli() -> typer.Typer:
         # Before any command: what the libraries log about a neighbour that is away, the command says in a sentence.
         logs.setup(context.invoked_subcommand or "tillstream")
 
-    for name in COMMANDS:
+    for name in [module] if module in COMMANDS else COMMANDS:
         importlib.import_module(f"tillstream.commands.{name}").register(app)
     return app
 
@@ -64,7 +72,7 @@ def make_cli() -> typer.Typer:
 def main() -> None:
     """Run a command; every error on purpose is a sentence and a hint, never a traceback."""
     try:
-        make_cli()()
+        make_cli(sys.argv[1] if len(sys.argv) > 1 else None)()
     except Stop as stop:
         console.fail(stop.sentence, stop.hint)
         sys.exit(1)

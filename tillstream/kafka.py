@@ -11,8 +11,9 @@ from aiokafka.helpers import create_ssl_context
 
 from tillstream.settings import Settings
 
-# For whoever reads up to a known end: a fetch that waits for more holds up the fetch after the next seek.
-TO_THE_END = {"fetch_max_wait_ms": 20}
+# For whoever reads up to a known end: a fetch that waits for more holds up the fetch after the next seek, and the first
+# question for an offset of a topic is asked again after a backoff, once its leader is known.
+TO_THE_END = {"fetch_max_wait_ms": 20, "retry_backoff_ms": 20}
 
 
 def client_options(settings: Settings) -> dict[str, Any]:

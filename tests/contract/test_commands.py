@@ -230,6 +230,23 @@ def test_the_examples_of_the_page_on_sql_run(migrated, command, monkeypatch):
         assert command(migrated, "sql", "-").out == "no rows\n"
 
 
+@pytest.mark.parametrize("name", sorted({name.split()[1] for name in WALKED}))
+def test_a_command_is_found_without_importing_the_others(name):
+    shown = CliRunner().invoke(make_cli(name), [name, "--help"])
+    assert (shown.exit_code, "Examples" in shown.output) == (0, True)
+
+
+def test_a_worker_starts_without_what_only_others_need():
+    """Importing it takes longer than a state takes to come back."""
+    others = ["polars", "pyarrow", "numpy", "sinks", "tillstream.local.stack"]
+    program = (
+        "import sys; from tillstream.cli import make_cli; make_cli('worker'); import tillstream.roles;"
+        f"sys.exit(', '.join(name for name in {others} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""
+
+
 def test_every_module_of_commands_is_on_the_command_line():
     modules = {file.stem for file in (ROOT / "tillstream/commands").glob("*.py")} - {"__init__"}
     assert modules == set(COMMANDS)

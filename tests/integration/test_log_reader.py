@@ -1,10 +1,11 @@
 """What the worker sees of the log when it starts, on the embedded broker."""
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from schemas import topics
 from schemas.errors import Stop
+from streams import log_reader
 from streams.log_reader import look, read_on
 from streams.records import fingerprint
 from streams.same_log import LogView
@@ -56,3 +57,23 @@ async def test_a_log_that_ends_before_what_was_read_is_refused(migrated, on_kafk
             await read_on(kafka.client_options(migrated), topic, {0: 5})
     else:
         assert await read_on(kafka.client_options(migrated), topic, {0: 5}) == {0: []}
+
+
+async def test_all_partitions_are_looked_at_together(migrated, monkeypatch):
+    """A worker waits for it before it folds, and has many."""
+    assigned = []
+
+    class Told(AIOKafkaConsumer):
+        def assign(self, partitions):
+            assigned.append({part.partition for part in partitions})
+            super().assign(partitions)
+
+    monkeypatch.setattr(log_reader, "AIOKafkaConsumer", Told)
+    topic = migrated.topic_prefix + topics.RECEIPTS
+    options = kafka.client_options(migrated)
+    async with AIOKafkaProducer(**options) as producer:
+        for partition in range(3):
+            await producer.send_and_wait(topic, b"%d" % partition, key=b"7", partition=partition)
+    seen = await look(options, topic, {0: 0, 1: 0, 2: 0})
+    assert seen == {at: LogView(0, 1, fingerprint(0, b"7", b"%d" % at)) for at in range(3)}
+    assert assigned == [{0, 1, 2}]

@@ -75,7 +75,7 @@ def register(app: typer.Typer) -> None:
 
           tillstream sink --epoch 2
         """
-        from tillstream.roles import run_sink
+        from tillstream.sink_role import run_sink
 
         _run("sink", run_sink, epoch, clickhouse=True)
 

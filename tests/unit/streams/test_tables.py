@@ -62,6 +62,24 @@ async def completed(table, end):
     await table.on_recovery_completed({CHANGELOG}, set())
 
 
+async def test_tables_are_there_for_the_group_without_a_pause(table, monkeypatch):
+    """Faust's own wait for a second before they are, while whatever a dead worker left stands still."""
+    app = table.app
+    app.consumer = SimpleNamespace(assignment=set, pause_partitions=lambda _: None)
+
+    async def pauses(seconds):
+        raise AssertionError(f"it waits for {seconds} s")
+
+    monkeypatch.setattr(app.tables, "sleep", pauses)
+    await app.tables.on_start()
+    try:
+        assert app.tables._tables_registered.is_set()
+        assert app.tables.recovery.started
+    finally:
+        await app.tables.recovery.stop()
+        await table.stop()
+
+
 async def test_a_changelog_read_whole_is_handed_over(table):
     found = changelog()
     table.apply_changelog_batch(events((AFTER_SEEK, found[:4]), (3, found[4:])))

@@ -11,7 +11,7 @@ from faust.types import TP
 from schemas.errors import Again
 from streams.app import WorkerConfig, make_app
 from streams.chunks import AFTER_SEEK, UNKNOWN
-from streams.transport import PatientConsumerThread
+from streams.transport import FETCH_MAX_WAIT_MS, PatientConsumerThread
 
 CONFIG = WorkerConfig("kafka://127.0.0.1:9", "", 1, 2, 300_000_000, 0, 0)
 P0, P1 = TP("pos.receipts", 0), TP("pos.receipts", 1)
@@ -373,3 +373,16 @@ class TestTheThreadsCommit:
         monkeypatch.setattr(thread, "_ensure_consumer", lambda: SimpleNamespace(commit=refuse))
         assert await thread._commit({P0: 3}) is False
         assert await thread._commit({P1: 3}) is False, "not ours"
+
+
+async def test_a_fetch_that_finds_nothing_holds_up_what_is_sought_meanwhile_for_a_moment_only():
+    """Faust has it wait for 1.5 s at the broker, and a restore ends with seeking every partition."""
+    app = make_app(CONFIG)
+    app.finalize()
+    thread = PatientConsumerThread(app.consumer, loop=asyncio.get_running_loop(), beacon=app.beacon)
+    try:
+        client = thread._create_worker_consumer(app.transport)
+        await client.stop()
+    finally:
+        thread.thread_loop.close()
+    assert client._fetch_max_wait_ms == FETCH_MAX_WAIT_MS <= 100

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from schemas.errors import Again, Stop
-from tillstream.roles import _together
+from tillstream.sink_role import _together
 
 
 async def for_ever():
