@@ -36,8 +36,6 @@ from schemas.errors import Again
 from streams.chunks import AFTER_SEEK, UNKNOWN, Chunk
 from streams.lean_records import lean
 
-FETCH_WAIT_MS = 50
-
 
 @dataclass(frozen=True, slots=True)
 class _Fetch:
@@ -58,9 +56,10 @@ class _Forgetful(dict[TP, int | None]):
         pass
 
 
-# Faust's fetches wait 1.5 s at the broker where there is nothing to read. What is sought or resumed meanwhile is read
-# by the next one only, and at the end of a restore that is every partition. Ten requests a second cost next to nothing.
-FETCH_MAX_WAIT_MS = 100
+# Faust's fetches wait 1.5 s at the broker where there is nothing to read. All that time no other partition of that broker
+# is asked for: neither what has been folded meanwhile, nor what is sought or resumed, which at the end of a restore is
+# every partition. Twenty requests a second cost next to nothing.
+FETCH_MAX_WAIT_MS = 50
 
 
 class ChunkSchema(faust.Schema):
@@ -77,24 +76,16 @@ class ChunkSchema(faust.Schema):
 class PatientConsumerThread(driver.AIOKafkaConsumerThread):
     """Commits without crashing: False is an answer, and the next interval tries again."""
 
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001  # Faust has no setting for it; read at its start
-        return consumer
-
     def reads_no_more(self) -> bool:
         """Whether a task of aiokafka's has ended that it cannot read on without: fetching, or asking for metadata."""
         consumer = self._ensure_consumer()
         return bool(consumer._fetcher.error_future.done() or consumer._client._sync_task.done())  # noqa: SLF001  # it tells nobody
 
     def _create_worker_consumer(self, transport: Any) -> Any:
-        """As Faust's, but for its records, and how long the broker may hold back an answer where nothing is new.
-
-        There it is 1.5 s, in which no other partition of that broker is asked for.
-        """
+        """As Faust's, but for its records, and how long the broker may hold back an answer where nothing is new."""
         consumer = super()._create_worker_consumer(transport)
         lean(consumer)
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001  # read when it starts; Faust has no setting
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001  # read when it starts; Faust has no setting
         return consumer
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
@@ -220,7 +211,7 @@ class ChunkConsumer(driver.Consumer):
             held_up = len(wanted) < len(active)
             records = await self._getmany(wanted, 0.0 if held_up else timeout) if wanted else {}
             if not records and held_up:
-                await self.app.folding.made_room(FETCH_WAIT_MS / 1000)
+                await self.app.folding.made_room(FETCH_MAX_WAIT_MS / 1000)
             if not records and not self.app.should_stop and self._thread.reads_no_more():
                 await self.app.crash(Again("Kafka's client has stopped reading."))
             return records, active
