@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -20,15 +21,25 @@ from tillstream.waiting import admin, wait_for_kafka
 _AT_ONCE = 4 * 1024**2
 
 
-async def preload(settings: Settings, receipts: int | None, more_topics: Iterable[str] = ()) -> tuple[int, int]:
-    """Make the topics and publish the demo's receipts; gives (receipts, lines)."""
+async def create_topics(
+    settings: Settings, more: Iterable[TopicSpec] = (), kept: Mapping[str, dict[str, str]] | None = None
+) -> None:
+    """Make the topics of an installation and some more; `kept` are further settings of topics, by name."""
     # A topic made a moment ago has no leader yet; aiokafka tries again, and warns each time.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     await wait_for_kafka(settings)
-    more = [TopicSpec(name, settings.partitions) for name in more_topics]
+    specs = [
+        dataclasses.replace(spec, config={**spec.config, **(kept or {}).get(spec.name, {})})
+        for spec in (*topic_admin.wanted(settings), *more)
+    ]
     async with admin(settings) as client:
-        await topic_admin.create_missing(client, [*topic_admin.wanted(settings), *more])
+        await topic_admin.create_missing(client, specs)
     await epochs.write(settings, epochs.first(settings))
+
+
+async def preload(settings: Settings, receipts: int | None, more_topics: Iterable[str] = ()) -> tuple[int, int]:
+    """Make the topics and publish the demo's receipts; gives (receipts, lines)."""
+    await create_topics(settings, [TopicSpec(name, settings.partitions) for name in more_topics])
     published = await publish(settings, demo_data.receipts(receipts))
     return published.receipts, published.lines
 

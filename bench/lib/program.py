@@ -54,6 +54,13 @@ class Program:
         if self._process.poll() is not None:
             raise SystemExit(f"{self._argv[0]} ended by itself: {self.last_words()}")
 
+    def ended(self) -> bool:
+        """Whether it has ended by itself, and well; ends the benchmark with what it said last where not well."""
+        assert self._process is not None
+        if self._process.poll():
+            self.check()
+        return self._process.poll() is not None
+
     def last_words(self) -> str:
         """The end of its output."""
         return "".join(self.said[-20:])

@@ -80,14 +80,15 @@ async def until_committed(
                 program.check()
             begun = [program.begun for program in programs if program.begun is not None]
             if begun:
-                committed = await _committed(client, group, list(wanted))
+                committed = await committed_by(client, group, list(wanted))
                 if all(committed.get(part, -1) >= end for part, end in wanted.items()):
                     return time.monotonic() - min(begun)
             await asyncio.sleep(POLL)  # the broker has no way to tell us of its own accord
     raise SystemExit(f"Not finished in {LONGEST_RUN:.0f} s: {programs[0].last_words()}")
 
 
-async def _committed(client: AIOKafkaAdminClient, group: str, parts: list[TopicPartition]) -> dict[TopicPartition, int]:
+async def committed_by(client: AIOKafkaAdminClient, group: str, parts: list[TopicPartition]) -> dict[TopicPartition, int]:
+    """Offsets that a group has committed, of the partitions where it has."""
     try:
         found = await client.list_consumer_group_offsets(group, partitions=parts)
     except GroupCoordinatorNotAvailableError:  # the first group of a broker: it still makes its topic of offsets
