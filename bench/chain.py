@@ -76,6 +76,7 @@ def measured(given: argparse.Namespace, lines: int) -> dict[str, Any]:
         "lines_a_day": chain.lines_a_day,
         "fed": dataclasses.asdict(ran.fed),
         "seconds": ran.seconds,
+        "broker_bytes": ran.broker_bytes,
         "rows": ran.rows,
         "differences": ran.differences,
         "samples": seen.thinned(ran.samples, SAMPLES_KEPT),

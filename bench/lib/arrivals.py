@@ -14,8 +14,7 @@ import numpy as np
 from lib import row_days, till_text
 from lib.chain import STORES
 from lib.row_days import ROW
-from lib.till_text import WINDOW
-from lib.tills import DAY, Array, Chain
+from lib.tills import DAY, WINDOW, Array, Chain
 
 _NEVER = -(2**40)
 
@@ -65,7 +64,7 @@ class Arrivals:
 
 
 def arrivals(chain: Chain, lines: int, grace: int) -> Iterator[Arrivals]:
-    """Day by day what arrives, until at least so many lines have; `grace` in seconds. What is on its way then, stays."""
+    """Day by day what arrives, until at least so many lines have; `grace` in seconds."""
     on_its_way: Batch | None = None
     watermarks = np.full(STORES, _NEVER)
     for day in range(2**31):

@@ -38,7 +38,9 @@ def draw(samples: Sequence[Sample], course: Course, grace_days: float, file: Pat
         if course.graced_lines is not None:
             for axes in (cost, memory):
                 axes.axvline(course.graced_lines / _MILLION, color=INK, linewidth=0.8, linestyle=":")
-            memory.text(course.graced_lines / _MILLION, 0, f" {grace_days:g} days: windows close", va="bottom", color=INK)
+            memory.text(
+                course.graced_lines / _MILLION, 0, f" {grace_days:g} days: windows close", va="bottom", color=INK
+            )
         memory.set_xlabel("million lines folded")
         for axes in (cost, memory, windows):
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.{0 if value >= 10 or value == 0 else 1}f}")

@@ -13,7 +13,6 @@ from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
-from aiokafka import TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
 from lib import broker, feed, log, race, row_check
@@ -39,11 +38,15 @@ _BROKER = "log.retention.check.interval.ms=10000\n"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Folded:
-    """A run: what was sent, what was seen, seconds until all was committed, and what was wrong with it."""
+    """A run: what was sent, what was seen, seconds until all was committed, and what was wrong with it.
+
+    `broker_bytes` is what the broker's log took on the disk at the end.
+    """
 
     fed: Fed
     samples: list[Sample]
     seconds: float
+    broker_bytes: int
     rows: int
     differences: int
 
@@ -69,8 +72,11 @@ def run(
         assert worker.begun is not None
         seconds = time.monotonic() - worker.begun
         samples.append(_look(settings, worker))
+        broker_bytes = sum(file.stat().st_size for file in settings.data_dir.parent.glob("kafka/log/*/*"))
         results = asyncio.run(
-            row_check.read_back(settings, RowDays(found), lambda rows: told("reading rows back", rows, fed.folded_lines))
+            row_check.read_back(
+                settings, RowDays(found), lambda rows: told("reading rows back", rows, fed.folded_lines)
+            )
         )
         rows = differences = 0
         for _, many, wrong in row_check.wrong_rows(wanted, found):
@@ -78,7 +84,7 @@ def run(
         differences += sum(
             abs(results.get(result, 0) - fed.results.get(result, 0)) for result in results.keys() | fed.results.keys()
         )
-    return Folded(fed, samples, seconds, rows, differences)
+    return Folded(fed, samples, seconds, broker_bytes, rows, differences)
 
 
 def _kept(settings: Settings) -> dict[str, dict[str, str]]:

@@ -87,7 +87,9 @@ async def until_committed(
     raise SystemExit(f"Not finished in {LONGEST_RUN:.0f} s: {programs[0].last_words()}")
 
 
-async def committed_by(client: AIOKafkaAdminClient, group: str, parts: list[TopicPartition]) -> dict[TopicPartition, int]:
+async def committed_by(
+    client: AIOKafkaAdminClient, group: str, parts: list[TopicPartition]
+) -> dict[TopicPartition, int]:
     """Offsets that a group has committed, of the partitions where it has."""
     try:
         found = await client.list_consumer_group_offsets(group, partitions=parts)

@@ -12,8 +12,8 @@ import numpy as np
 from lib import log, row_days
 from lib.chain import FIRST_SKU
 from lib.row_days import FIGURES, ROW, RowDays
-from lib.till_text import CURRENCY, WINDOW
-from lib.tills import FIRST_DAY, Array, name_of
+from lib.till_text import CURRENCY
+from lib.tills import DAY, FIRST_DAY, WINDOW, Array, name_of
 from schemas import topics, window
 from tillstream.settings import Settings
 
@@ -25,7 +25,7 @@ _ROWS_WAITING = 1_000_000
 def rows_of(message: window.WindowMessage) -> Array:
     """A message's rows, its receipts as one more; raises ValueError where it is of another chain."""
     number, outside = divmod(message.window_start // 1_000_000 - _BEGIN, WINDOW)
-    day = name_of(number * WINDOW // 86_400)
+    day = name_of(number * WINDOW // DAY)
     if outside or message.rows.keys() != {CURRENCY} or message.rows[CURRENCY].keys() != {day}:
         raise ValueError(f"Not of this chain: {message.window_start}, {list(message.rows)}")
     skus = message.rows[CURRENCY][day]

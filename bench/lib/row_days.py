@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.tills import DAY, Array
-from lib.till_text import WINDOW
+from lib.tills import DAY, WINDOW, Array
 
 FIGURES = ("units", "returned", "revenue", "discount", "tax", "receipts")
 ROW = np.dtype([("key", "i8"), ("version", "i8"), *((name, "i8") for name in FIGURES)])

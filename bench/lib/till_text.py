@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from lib.chain import FIRST_SKU, SKUS
-from lib.tills import DAY, MINUTE, VARIANTS, Array, name_of
+from lib.tills import DAY, VARIANTS, Array, name_of
 from schemas.window import MONEY_SCALE, QUANTITY_SCALE
 
 CURRENCY = "NOK"
@@ -58,7 +58,9 @@ def prices(week: int, seed: int) -> Prices:
         )
     ]
     return Prices(
-        texts, thousandths.ravel() * 10 ** (QUANTITY_SCALE - 3), *(one.ravel() * _CENT for one in (amount, discount, tax))
+        texts,
+        thousandths.ravel() * 10 ** (QUANTITY_SCALE - 3),
+        *(one.ravel() * _CENT for one in (amount, discount, tax)),
     )
 
 
@@ -95,7 +97,3 @@ def texts(day: int, heads: Array, lines: Array, week: Prices) -> list[bytes]:
 def week_of(day: int) -> int:
     """The price list that holds on a day."""
     return day // 7
-
-
-# A window of 5 minutes, as the key of a row has it.
-WINDOW = 5 * MINUTE

@@ -26,6 +26,8 @@ LINES_A_RECEIPT = 10
 # A Monday in the past, whenever this is run: a receipt from the future is refused.
 FIRST_DAY = date(2024, 9, 2)
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
+# A window, as the key of a row has it.
+WINDOW = 5 * MINUTE
 OPENS, CLOSES = 8 * HOUR, 22 * HOUR
 VARIANTS = 8
 
