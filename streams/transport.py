@@ -56,9 +56,9 @@ class _Forgetful(dict[TP, int | None]):
         pass
 
 
-# Faust's fetches wait 1.5 s at the broker where there is nothing to read. All that time no other partition of that broker
-# is asked for: neither what has been folded meanwhile, nor what is sought or resumed, which at the end of a restore is
-# every partition. Twenty requests a second cost next to nothing.
+# Faust's fetches wait 1.5 s at the broker where there is nothing to read. All that time no other partition of that
+# broker is asked for: neither what has been folded meanwhile, nor what is sought or resumed, which at the end of a
+# restore is every partition. Twenty requests a second cost next to nothing.
 FETCH_MAX_WAIT_MS = 50
 
 
