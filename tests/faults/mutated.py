@@ -70,6 +70,9 @@ VERSIONED = "ReplacingMergeTree(version)\nPARTITION BY toYYYYMM(window_start)\n"
 STORES_KEY = "ORDER BY (store_id, window_start, partition, epoch)"
 LATE_KEY = "ORDER BY (epoch, partition, offset, position)"
 
+ROWS, READING = "kernel/rows.c", "kernel/receipts.c"
+SUMS, READ = "tests/unit/kernel/test_sums.py::test_", "tests/unit/kernel/test_reading.py::test_"
+
 MUTATIONS = (
     Mutation(
         "both guards removed",
@@ -265,6 +268,41 @@ MUTATIONS = (
         simulation=False,
         scripted=(ROLLUPS + "a_day_computed_earlier_and_written_later_is_computed_again",),
         note="histories have no roll-ups",
+    ),
+    Mutation(
+        "kernel: a row counts a receipt once a line",
+        (Edit(ROWS, "        if (row->figures[VERSION] != item[OFFSET]) {\n", "        {\n"),),
+        scripted=(SUMS + "chunk_by_chunk_the_rows_are_those_of_a_dictionary",),
+    ),
+    Mutation(
+        "kernel: lines that a window holds already are added again",
+        (Edit(ROWS, "        if (item[SIGN] == 0) continue;\n", ""),),
+        scripted=(SUMS + "rows_that_hold_a_receipt_already_are_sent_again_as_they_are",),
+    ),
+    Mutation(
+        "kernel: a row that changes begins anew",
+        (Edit(ROWS, "    if (row->encoded.at == 0) return;\n", "    return;\n"),),
+        scripted=(SUMS + "chunk_by_chunk_the_rows_are_those_of_a_dictionary",),
+    ),
+    Mutation(
+        "kernel: business dates are not told apart",
+        (Edit(ROWS, "if (row->group_key == key && row->sku", "if (row->sku"),),
+        scripted=(SUMS + "many_currencies_and_dates_of_one_window_stay_apart",),
+    ),
+    Mutation(
+        "kernel: returns are added as sales",
+        (Edit(READING, "returned = all_returned || line[RETURNED];\n", "returned = all_returned;\n"),),
+        scripted=(READ + "receipts_of_the_usual_form_are_read_by_it",),
+    ),
+    Mutation(
+        "kernel: void lines count",
+        (Edit(READING, "        receipt->kept += !is_void;\n", "        receipt->kept++;\n"),),
+        scripted=(READ + "void_lines_are_left_out_and_counted",),
+    ),
+    Mutation(
+        "kernel: receipts ahead of their timestamps are taken",
+        (Edit(READING, "    if (timestamp_ms > furthest) return false;\n", "    return false;\n"),),
+        scripted=(READ + "a_receipt_ahead_of_its_timestamp_by_more_than_the_skew_is_left_to_python",),
     ),
     Mutation(
         "the sink commits before it inserts",

@@ -65,6 +65,8 @@ def copied(edits: Sequence[Edit] = ()) -> Iterator[Path]:
         shutil.copy(REPOSITORY / "pyproject.toml", root)
         for edit in edits:
             apply(root, edit)
+        if any(edit.path.startswith("kernel/") for edit in edits):
+            subprocess.run([sys.executable, str(root / "kernel/build.py")], check=True, capture_output=True)
         yield root
 
 

@@ -17,6 +17,7 @@ from kernel.build import HERE, SOURCES
 
 ROOT = Path(__file__).parents[3]
 SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1", "-std=c11", "-shared", "-fPIC"]
+WARNINGS = ["-Wall", "-Wextra", "-Werror"]  # here, not where it is installed: another compiler may warn of more
 RUN = """
 import sys
 from pathlib import Path
@@ -40,7 +41,7 @@ def sanitized(tmp_path_factory):
         pytest.skip("no GCC with its sanitizers here")
     library = tmp_path_factory.mktemp("kernel") / "sanitized.lib"
     sources = [str(HERE / source) for source in SOURCES]
-    subprocess.run([compiler, *SANITIZED, "-o", str(library), *sources], check=True)
+    subprocess.run([compiler, *SANITIZED, *WARNINGS, "-o", str(library), *sources], check=True)
     return library, [runtime(compiler, name) for name in ("libasan.so", "libubsan.so")]
 
 
