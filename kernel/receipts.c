@@ -4,19 +4,16 @@
 // escape, an unknown or repeated field, a number that is refused, …) the receipt's kind is left at ASK, and Python
 // decides: so this file needs to know neither all that is valid nor why something is refused.
 #include "blake2b.h"
-#include "moment.h"
+#include "fields.h"
+#include "line.h"
 #include "number.h"
 #include "text.h"
 
-enum { MOST_BYTES = 1024 * 1024, MOST_LINES = 2000, LONGEST_IDENTIFIER = 128, FEWEST_DIGITS_OF_CARD = 14 };
+enum { MOST_BYTES = 1024 * 1024, MOST_LINES = 2000 };
 
 // A receipt's columns, and what its kind may say; kernel/reading.py has the same numbers.
 enum { KIND, IDENTITY, OCCURRED_AT, FIRST, KEPT, ALL, GROUP };
 enum { ASK = 0, COUNTED = 1, REVERSAL = 2, VOID = 4, NOTHING = 8 };
-// A line's figures, signed as they are to be added, and where its SKU stands in the text.
-enum { UNITS, RETURNED, REVENUE, DISCOUNT, TAX, SKU_AT, SKU_LENGTH, LINE_WIDTH };
-
-typedef enum { SALE, RETURN, EXCHANGE, VOIDED, POST_VOID, TRAINING } Type;
 
 // What a receipt's fields say, before it is known what its type makes of the lines.
 typedef struct {
@@ -37,103 +34,10 @@ static bool first_time(uint32_t *seen, int field) {
     return true;
 }
 
-static bool take_identifier(Text *text, Span *found) {
-    int64_t characters;
-    return take_string(text, found, &characters) && characters >= 1 && characters <= LONGEST_IDENTIFIER;
-}
-
-static bool pass_null(Text *text) { return next_is(text, 'n') && TAKE_WORD(text, "null"); }
-
-// A field that may be absent and that nothing here needs.
-static bool pass_text(Text *text) {
-    Span passed;
-    int64_t characters;
-    return next_is(text, 'n') ? pass_null(text) : take_string(text, &passed, &characters);
-}
-
-static bool pass_identifier(Text *text) {
-    Span passed;
-    return next_is(text, 'n') ? pass_null(text) : take_identifier(text, &passed);
-}
-
-// customer_id: one with digits enough for a payment card is looked at by others.
-static bool pass_customer(Text *text) {
-    Span passed;
-    int64_t characters, digits = 0;
-    if (next_is(text, 'n')) return pass_null(text);
-    if (!take_string(text, &passed, &characters)) return false;
-    for (int64_t i = 0; i < passed.length; i++) digits += is_digit(passed.at[i]);
-    return digits < FEWEST_DIGITS_OF_CARD;
-}
-
-static bool take_flag(Text *text, bool *flag) {
-    skip_blanks(text);
-    *flag = false;
-    if (TAKE_WORD(text, "true")) return *flag = true;
-    return TAKE_WORD(text, "false") || TAKE_WORD(text, "null");
-}
-
-static bool take_type(Text *text, Type *type) {
-    Span word;
-    int64_t characters;
-    *type = SALE;
-    if (next_is(text, 'n')) return pass_null(text);
-    if (!take_string(text, &word, &characters)) return false;
-    if (SAME(word, "sale")) return true;
-    if (SAME(word, "return")) *type = RETURN;
-    else if (SAME(word, "exchange")) *type = EXCHANGE;
-    else if (SAME(word, "void")) *type = VOIDED;
-    else if (SAME(word, "post_void")) *type = POST_VOID;
-    else if (SAME(word, "training")) *type = TRAINING;
-    else return false;
-    return true;
-}
-
-static bool take_kind(Text *text, bool *returned) {
-    Span word;
-    int64_t characters;
-    *returned = false;
-    if (next_is(text, 'n')) return pass_null(text);
-    if (!take_string(text, &word, &characters)) return false;
-    if (SAME(word, "return")) return *returned = true;
-    return SAME(word, "sale");
-}
-
-static bool take_currency(Text *text, const uint8_t *currencies, uint32_t *currency) {
-    Span code;
-    int64_t characters;
-    if (!take_string(text, &code, &characters) || code.length != 3) return false;
-    uint32_t at = 0;
-    for (int i = 0; i < 3; i++) {
-        if (code.at[i] < 'A' || code.at[i] > 'Z') return false;
-        at = at * 26 + (uint32_t)(code.at[i] - 'A');
-    }
-    *currency = (uint32_t)code.at[0] << 16 | (uint32_t)code.at[1] << 8 | code.at[2];
-    return currencies[at];
-}
-
 static bool take_moment(Text *text, Receipt *receipt) {
     Span moment;
     int64_t characters;
     return take_string(text, &moment, &characters) && moment_of(moment, &receipt->occurred_at, &receipt->date);
-}
-
-static bool take_date(Text *text, int32_t *date) {
-    Span day;
-    int64_t characters, days;
-    if (next_is(text, 'n')) return pass_null(text);
-    return take_string(text, &day, &characters) && day.length == 10 && date_at(day.at, date, &days);
-}
-
-// The name of a field and its colon.
-static bool take_name(Text *text, Span *name) {
-    int64_t characters;
-    return take_string(text, name, &characters) && take(text, ':');
-}
-
-static bool take_optional_money(Text *text, int64_t *number) {
-    if (next_is(text, 'n')) return pass_null(text);
-    return take_decimal(text, MONEY_PLACES, MONEY_BELOW, number);
 }
 
 // One line, not signed yet: UNITS holds its quantity, RETURNED whether its kind is return.

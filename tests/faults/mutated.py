@@ -70,7 +70,7 @@ VERSIONED = "ReplacingMergeTree(version)\nPARTITION BY toYYYYMM(window_start)\n"
 STORES_KEY = "ORDER BY (store_id, window_start, partition, epoch)"
 LATE_KEY = "ORDER BY (epoch, partition, offset, position)"
 
-ROWS, READING = "kernel/rows.c", "kernel/receipts.c"
+ROWS, TABLE, READING = "kernel/rows.c", "kernel/table.h", "kernel/receipts.c"
 SUMS, READ = "tests/unit/kernel/test_sums.py::test_", "tests/unit/kernel/test_reading.py::test_"
 
 MUTATIONS = (
@@ -281,12 +281,12 @@ MUTATIONS = (
     ),
     Mutation(
         "kernel: a row that changes begins anew",
-        (Edit(ROWS, "    if (row->encoded.at == 0) return;\n", "    return;\n"),),
+        (Edit(TABLE, "    if (row->encoded.at == 0) return;\n", "    return;\n"),),
         scripted=(SUMS + "chunk_by_chunk_the_rows_are_those_of_a_dictionary",),
     ),
     Mutation(
         "kernel: business dates are not told apart",
-        (Edit(ROWS, "if (row->group_key == key && row->sku", "if (row->sku"),),
+        (Edit(TABLE, "if (row->group_key == key && row->sku", "if (row->sku"),),
         scripted=(SUMS + "many_currencies_and_dates_of_one_window_stay_apart",),
         simulation=False,
         note="rows of two dates meet in one place of the table by chance only",
