@@ -33,7 +33,7 @@ from tillstream.settings import Settings
 KEPT = fetched.CACHE / "chain.json"
 PICTURE = page.PAGE.parent / "chain.svg"
 LINES = (1_500_000, 15_000_000)
-SAMPLES_KEPT = 400
+SAMPLES_KEPT, SAMPLES_ENOUGH = 400, 100
 GRACE = Settings().grace
 HEAD = [
     "lines", "of the first", "CPU µs a line", "its tenths, least to most", "lines/s", "days of the chain",
@@ -99,7 +99,8 @@ def _row(run: dict[str, Any], course: Course, first: Course) -> list[str]:
         f"{run['fed']['lines']:,}",
         f"{course.microseconds_a_line / first.microseconds_a_line:.2f}",
         f"{course.microseconds_a_line:.2f}",
-        f"{min(course.tenths):.2f} to {max(course.tenths):.2f}",
+        # A tenth of a short run is one or two looks.
+        f"{min(course.tenths):.2f} to {max(course.tenths):.2f}" if len(run["samples"]) >= SAMPLES_ENOUGH else "—",
         f"{run['fed']['lines'] / run['seconds']:,.0f}",
         f"{run['fed']['lines'] / run['lines_a_day']:.1f}",
         f"{course.most_windows:,}",

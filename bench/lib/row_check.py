@@ -40,9 +40,12 @@ def rows_of(message: window.WindowMessage) -> Array:
 
 
 async def read_back(settings: Settings, into: RowDays, advance: Callable[[int], None]) -> dict[str, int]:
-    """Write all rows of sales.windows into files; gives the messages by result that the worker counted."""
+    """Write all rows of sales.windows into files; gives the messages by result that the worker counted.
+
+    `advance` is told now and then how many rows have been read.
+    """
     counts: dict[int, window.CountsMessage] = {}
-    waiting, many = [], 0
+    waiting, many, read = [], 0, 0
     async for record in log.all_records(settings, settings.topic_prefix + topics.WINDOWS):
         message = window.decode(record.value)
         if isinstance(message, window.CountsMessage):
@@ -53,7 +56,8 @@ async def read_back(settings: Settings, into: RowDays, advance: Callable[[int], 
         many += len(waiting[-1])
         if many >= _ROWS_WAITING:
             into.add(np.concatenate(waiting))
-            advance(many)
+            read += many
+            advance(read)
             waiting, many = [], 0
     if waiting:
         into.add(np.concatenate(waiting))
