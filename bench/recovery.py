@@ -1,11 +1,12 @@
 """How long a worker's partitions stand still after SIGKILL, by the size of its state.
 
-    python bench/recovery.py [--rows 10000 --rows 100000 --rows 1000000] [--rounds 3] [--json]
+    python bench/recovery.py [--rows 10000 --rows 1000000] [--rounds 3] [--broker kafka] [--write] [--json]
 
 One worker folds so many of the demo's rows, with a grace so long that all of their windows stay open. It is killed, a
 successor is started at once, and the clock stops when the first new totals of every partition stand in `sales.windows`.
 Most of that is the broker's wait for the dead member: so the same is done after a clean stop, which has none, from the
-successor's start. The successor reads the changelog from its beginning, as large as it is told.
+successor's start. The successor reads the changelog from its beginning, as large as it is told. Both brokers are
+measured where there is Java for Apache Kafka.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ import statistics
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
+from typing import Any
 
-from lib import broker, log, machine, race
+from aiokafka import AIOKafkaConsumer
+from lib import broker, log, machine, open_totals, page, race, render
 from rich.console import Console
-from rich.table import Table
 
 from schemas import topics
-from schemas.decode import decode
+from tillstream import console, kafka
 from tillstream.local import demo_data
 from tillstream.local.launch import settings_environment
 from tillstream.publish import partition_of
@@ -51,20 +54,8 @@ class Recovery:
     stopped: float
 
 
-def receipts_with(rows: int) -> tuple[int, int]:
-    """(receipts, rows) of the demo: its first receipts that make at least so many rows of 5-minute windows."""
-    found: set[tuple[str, str, int]] = set()
-    for count, one in enumerate(demo_data.receipts(), 1):
-        receipt = decode(one.value)
-        start = receipt.occurred_at // 300_000_000
-        found.update((receipt.store_id, sku, start) for sku in receipt.lines.sku)
-        if len(found) >= rows:
-            return count, len(found)
-    raise SystemExit(f"The demo has only {len(found):,} rows.")
-
-
 @contextmanager
-def worker(settings: Settings):
+def worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "tillstream", "worker"],
         env={**os.environ, **settings_environment(settings)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -79,30 +70,33 @@ def worker(settings: Settings):
 async def until_committed(settings: Settings) -> None:
     """Return once the worker's group has committed the end of every partition."""
     group = topics.group_id(settings.topic_prefix, topics.FIRST_EPOCH)
-    wanted = {
-        part: end for part, end in (await log.ends_of(settings, settings.topic_prefix + topics.RECEIPTS)).items()
-        if end
-    }  # fmt: skip
+    wanted = await race.ends_to_commit(settings)
     async with admin(settings) as client, asyncio.timeout(PATIENCE):
         while True:
-            found = await client.list_consumer_group_offsets(group, partitions=list(wanted))
-            if all(part in found and found[part].offset >= end for part, end in wanted.items()):
+            found = await race.committed_by(client, group, list(wanted))
+            if all(found.get(part, -1) >= end for part, end in wanted.items()):
                 return
             await asyncio.sleep(race.POLL)
 
 
-async def until_flushed(settings: Settings, more: list) -> None:
+@asynccontextmanager
+async def totals_of(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer that stands at the end of `sales.windows`, so that it gives what comes from now on."""
+    ends = await log.ends_of(settings, settings.topic_prefix + topics.WINDOWS)
+    async with AIOKafkaConsumer(**kafka.client_options(settings), enable_auto_commit=False) as consumer:
+        consumer.assign(list(ends))
+        for part, end in ends.items():
+            consumer.seek(part, end)
+        yield consumer
+
+
+async def until_flushed(settings: Settings, totals: AIOKafkaConsumer, more: list) -> None:
     """Publish receipts that nobody has folded, and return once totals of each of their partitions have arrived."""
-    name = settings.topic_prefix + topics.WINDOWS
-    before = await log.ends_of(settings, name)
-    touched = {partition_of(one.store_id.encode(), settings.partitions) for one in more}
+    waiting = {partition_of(one.store_id.encode(), settings.partitions) for one in more}
     await publish(settings, iter(more))
     async with asyncio.timeout(PATIENCE):
-        while True:
-            now = await log.ends_of(settings, name)
-            if all(now[part] > before[part] for part in now if part.partition in touched):
-                return
-            await asyncio.sleep(race.POLL)
+        while waiting:
+            waiting -= {part.partition for part, found in (await totals.getmany(timeout_ms=100)).items() if found}
 
 
 async def measure(settings: Settings, receipts: int, rows: int) -> Recovery:
@@ -114,54 +108,76 @@ async def measure(settings: Settings, receipts: int, rows: int) -> Recovery:
         changelog = 0
         async for record in log.all_records(settings, name):
             changelog += len(record.key) + len(record.value or b"")
+        async with totals_of(settings) as totals:
+            begun = time.monotonic()
+            first.kill()
+            with worker(settings) as second:
+                await until_flushed(settings, totals, rest[:MORE])
+                killed = time.monotonic() - begun
+                await until_committed(settings)
+                second.terminate()
+                second.wait()
+    async with totals_of(settings) as totals:
         begun = time.monotonic()
-        first.kill()
-    with worker(settings) as second:
-        await until_flushed(settings, rest[:MORE])
-        killed = time.monotonic() - begun
-        await until_committed(settings)
-        second.terminate()
-        second.wait()
-        begun = time.monotonic()
-    with worker(settings):
-        await until_flushed(settings, rest[MORE:])
-        stopped = time.monotonic() - begun
+        with worker(settings):
+            await until_flushed(settings, totals, rest[MORE:])
+            stopped = time.monotonic() - begun
     return Recovery(rows, changelog, killed, stopped)
 
 
-def run(size: int) -> Recovery:
-    receipts, rows = receipts_with(size)
-    with broker.fresh_broker(timedelta(minutes=5)) as settings:
+def run(kind: broker.Kind, size: int) -> Recovery:
+    receipts, rows = open_totals.receipts_with(size)
+    with broker.fresh_broker(timedelta(minutes=5), kind) as settings:
         return asyncio.run(measure(settings.model_copy(update={"grace": timedelta(days=1_000)}), receipts, rows))
+
+
+def measured(kinds: list[broker.Kind], sizes: Sequence[int], rounds: int) -> dict[str, Any]:
+    load = machine.load()
+    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
+    with note.status("") as status:
+        for kind in kinds:
+            for size in sizes:
+                runs = []
+                for number in range(rounds):
+                    status.update(f"{broker.NAMES[kind]}, {size:,} rows, round {number + 1} of {rounds}")
+                    runs.append(run(kind, size))
+                medians = {
+                    name: statistics.median(getattr(one, name) for one in runs) for name in ("killed", "stopped")
+                }
+                found[kind].append(dataclasses.asdict(dataclasses.replace(runs[-1], **medians)))
+    return {"machine": machine.machine(), "load_before": round(load, 1), "rounds": rounds, "sizes": found}
+
+
+def cells(found: dict[str, Any]) -> list[list[str]]:
+    """A heading, and a row for each broker and size."""
+    head = ["broker", "rows of state", "changelog, MiB", "after SIGKILL, s", "without the wait for the dead member, s"]
+    return [head] + [
+        [broker.NAMES[kind], f"{one['rows']:,}", f"{one['changelog'] / 2**20:.1f}", f"{one['killed']:.1f}",
+         f"{one['stopped']:.1f}"]
+        for kind, sizes in found["sizes"].items() for one in sizes
+    ]  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, action="append", help="a size of state; 10,000, 100,000 and 1,000,000")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--broker", choices=list(broker.NAMES), help="one of them only")
+    parser.add_argument("--write", action="store_true", help="put the results into docs/performance.md")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    found = []
-    with note.status("") as status:
-        for size in given.rows or SIZES:
-            runs = []
-            for number in range(given.rounds):
-                status.update(f"{size:,} rows, round {number + 1} of {given.rounds}")
-                runs.append(run(size))
-            killed, stopped = (statistics.median(getattr(one, name) for one in runs) for name in ("killed", "stopped"))
-            found.append(dataclasses.replace(runs[-1], killed=killed, stopped=stopped))
+    kinds: list[broker.Kind] = [given.broker] if given.broker else list(dict.fromkeys([broker.best(), "embedded"]))
+    found = measured(kinds, given.rows or SIZES, given.rounds)
+    head, *rows = cells(found)
+    busy = f" Other work had the machine as well (load {found['load_before']})." if found["load_before"] > 1 else ""
+    said = f"Medians of {given.rounds} round(s), on {found['machine']}.{busy}"
+    if given.write:
+        page.write("recovery", f"{render.markdown([head, *rows])}\n\n{said}")
     if given.json:
-        figures = {"machine": machine.machine(), "sizes": [dataclasses.asdict(one) for one in found]}
-        sys.stdout.write(json.dumps(figures, indent=2) + "\n")
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
         return
-    table = Table(title="seconds until the first new totals of every partition, medians", title_justify="left")
-    for column in ("rows of state", "changelog MiB", "after SIGKILL", "without the wait for the dead member"):
-        table.add_column(column, justify="right")
-    for one in found:
-        table.add_row(f"{one.rows:,}", f"{one.changelog / 2**20:.1f}", f"{one.killed:.1f}", f"{one.stopped:.1f}")
-    out = Console() if sys.stdout.isatty() else Console(width=120)
-    out.print(table)
-    out.print(f"measured on {machine.machine()}", soft_wrap=True)
+    console.table("seconds until the first new totals of every partition", head, rows, right=head[1:])
+    console.out.print(said, soft_wrap=True)
 
 
 if __name__ == "__main__":

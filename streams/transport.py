@@ -112,6 +112,8 @@ class ChunkConsumer(driver.Consumer):
         self._seeks: dict[TP, int] = defaultdict(int)
         self._read_offset = _Forgetful()
         self._sought_offset: dict[TP, int] = {}
+        # Partitions that are being sought, one after the other: nobody can tell where what they yield now was read.
+        self._seeking: set[TP] = set()
         self._follows: dict[TP, int] = {}
         self._next: dict[TP, int] = {}
         # The next offset to fold by the restored state, where it is known: a commit beyond it must not skip anything.
@@ -141,7 +143,7 @@ class ChunkConsumer(driver.Consumer):
         for tp in stale:
             await self._seek_again(tp)
         for chunk in chunks:
-            if self._seeks[chunk.tp] != chunk.seeks:
+            if self._seeks[chunk.tp] != chunk.seeks or chunk.tp in self._seeking:
                 continue  # sought since: what is read from now on begins there
             if self.flow_active and self.app.consumer_generation_id == fetch.generation:
                 yield chunk.tp, self._chunk_message(chunk)
@@ -158,6 +160,8 @@ class ChunkConsumer(driver.Consumer):
         records, active = fetch.fetching.result()
         for partition, batch in records.items():
             tp = TP(partition.topic, partition.partition)
+            if tp in self._seeking:
+                continue  # sought once more before anything of it is given away
             if fetch.seeks.get(tp, 0) != self._seeks[tp]:
                 # A seek while the fetch was under way: nobody can tell whether the records are from before it.
                 stale.append(tp)
@@ -237,18 +241,22 @@ class ChunkConsumer(driver.Consumer):
             self._sought(TP(tp.topic, tp.partition), offset)
 
     async def perform_seek(self) -> None:
-        """Go back to the committed offsets, as Faust does after each rebalance, or further where `starts` says so."""
-        await super().perform_seek()
-        for partition in self.assignment():
-            tp = TP(partition.topic, partition.partition)
-            if self._is_changelog_tp(tp):
-                continue
-            committed = self._committed_offset[tp] or 0
-            start = min(committed, self.starts.get(tp, committed))
-            if 0 < start == committed:
-                self._sought(tp, start)
-            else:  # Faust has not moved it where nothing was committed, whatever was fetched already
-                await self.seek(tp, start)
+        """Go back to the committed offsets, as Faust does after each rebalance, or further where `starts` says so.
+
+        Faust seeks one partition after the other, asking the broker in between, and says nothing before all are
+        sought: the first may long be read again by then. So what comes meanwhile is dropped, and each is sought anew.
+        """
+        partitions = {TP(one.topic, one.partition) for one in self.assignment()}
+        self._seeking = {tp for tp in partitions if not self._is_changelog_tp(tp)}
+        self._follows.update(dict.fromkeys(self._seeking, UNKNOWN))
+        try:
+            await super().perform_seek()
+            for tp in sorted(self._seeking):
+                committed = self._committed_offset[tp] or 0
+                await self.seek(tp, min(committed, self.starts.get(tp, committed)))
+                self._seeking.discard(tp)  # at once: no await lies between
+        finally:
+            self._seeking = set()
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Nothing: a chunk's offset is its last record's, the records before it are in it."""

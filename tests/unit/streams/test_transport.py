@@ -329,18 +329,18 @@ class TestWhereAWorkerStarts:
     @pytest.mark.parametrize(
         ("committed", "start", "sought"),
         [
-            pytest.param(10, 10, [], id="where both are"),
-            pytest.param(4, 10, [], id="at a commit that is behind: the rest is replayed"),
-            pytest.param(10, 4, [(P0, 4)], id="at the state, where the commit is ahead"),
-            pytest.param(10, 0, [(P0, 0)], id="at the log's beginning, where there is no state"),
-            pytest.param(None, 10, [(P0, 0)], id="at the log's beginning, where nothing was ever committed"),
+            pytest.param(10, 10, 10, id="where both are"),
+            pytest.param(4, 10, 4, id="at a commit that is behind: the rest is replayed"),
+            pytest.param(10, 4, 4, id="at the state, where the commit is ahead"),
+            pytest.param(10, 0, 0, id="at the log's beginning, where there is no state"),
+            pytest.param(None, 10, 0, id="at the log's beginning, where nothing was ever committed"),
         ],
     )
     async def test_it_starts_at_the_smaller_of_commit_and_state(self, consumer, committed, start, sought):
         consumer._thread.committed = {P0: committed, P1: 5}
         consumer.starts[P0] = start
         await consumer.perform_seek()
-        assert consumer._thread.seeks == sought
+        assert consumer._thread.seeks == [(P0, sought), (P1, 5)]
         [chunk] = await fetched(consumer, records(min(start, committed or 0)))
         assert chunk.follows == AFTER_SEEK
 
@@ -351,7 +351,29 @@ class TestWhereAWorkerStarts:
         await fetched(consumer, records(0, 1))
         consumer._thread.committed = {P0: None, P1: 5}
         await consumer.perform_seek()
-        assert consumer._thread.seeks == [(P0, 0)]
+        assert consumer._thread.seeks == [(P0, 0), (P1, 5)]
+
+    async def test_what_is_read_while_faust_goes_back_to_the_commits_is_not_taken_for_a_log_that_went_back(
+        self, consumer
+    ):
+        """Faust seeks partition after partition, and tells when all are sought.
+
+        P0  |--- 0 … 9 are read ---| sought: 8 … 9 are read again |                  | 8 … 9 are read
+        P1                                                        | sought, all told |
+        """
+        await fetched(consumer, records(*range(10)))
+        consumer._thread.committed = {P0: 8, P1: 5}
+        meanwhile = []
+
+        async def one_after_the_other():
+            meanwhile.extend(await fetched(consumer, records(8, 9)))
+            return dict(consumer._thread.committed)
+
+        consumer._thread.seek_to_committed = one_after_the_other
+        await consumer.perform_seek()
+        assert meanwhile == []
+        [chunk] = await fetched(consumer, records(8, 9))
+        assert (chunk.first, chunk.follows) == (8, AFTER_SEEK)
 
     async def test_a_restore_reads_from_where_it_sought(self, consumer):
         await consumer.seek_wait({P0: 0})
