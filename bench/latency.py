@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import logging
-import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -23,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from aiokafka import AIOKafkaProducer
-from lib import broker, machine, page, render
+from lib import broker, machine, told
 from lib.side_by_side import tillstream, with_clickhouse
 from lib.waits import waits
 
@@ -148,13 +146,7 @@ def main() -> None:
         f"{found['receipts']:,} receipts at {given.rate:,.0f} lines/s, with {found['broker']}, worker, sink and"
         f" ClickHouse on {found['machine']}."
     )
-    if given.write:
-        page.write("latency", f"{render.markdown([HEAD, row])}\n\n{said}")
-    if given.json:
-        sys.stdout.write(json.dumps(found, indent=2) + "\n")
-        return
-    console.table("latency", HEAD, [row], right=HEAD[1:])
-    console.out.print(said, soft_wrap=True)
+    told.tell(given, found, "latency", "latency", [HEAD, row], said)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
-import json
 import os
 import statistics
 import subprocess
@@ -26,11 +25,11 @@ from datetime import timedelta
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
-from lib import broker, log, machine, open_totals, page, race, render
+from lib import broker, log, machine, open_totals, race, told
 from rich.console import Console
 
 from schemas import topics
-from tillstream import console, kafka
+from tillstream import kafka
 from tillstream.local import demo_data
 from tillstream.local.launch import settings_environment
 from tillstream.publish import partition_of
@@ -168,16 +167,9 @@ def main() -> None:
     given = parser.parse_args()
     kinds: list[broker.Kind] = [given.broker] if given.broker else list(dict.fromkeys([broker.best(), "embedded"]))
     found = measured(kinds, given.rows or SIZES, given.rounds)
-    head, *rows = cells(found)
     busy = f" Other work had the machine as well (load {found['load_before']})." if found["load_before"] > 1 else ""
     said = f"Medians of {given.rounds} round(s), on {found['machine']}.{busy}"
-    if given.write:
-        page.write("recovery", f"{render.markdown([head, *rows])}\n\n{said}")
-    if given.json:
-        sys.stdout.write(json.dumps(found, indent=2) + "\n")
-        return
-    console.table("seconds until the first new totals of every partition", head, rows, right=head[1:])
-    console.out.print(said, soft_wrap=True)
+    told.tell(given, found, "recovery", "seconds until the first new totals of every partition", cells(found), said)
 
 
 if __name__ == "__main__":

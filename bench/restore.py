@@ -21,7 +21,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from lib import broker, log, machine, open_totals, page, race, render
+from lib import broker, log, machine, open_totals, race, told
 from lib.figures import Spread
 from lib.open_totals import WINDOW_US, Changelog
 
@@ -128,15 +128,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     found = measured(given)
-    head, *rows = cells(found)
     said = conditions(found)
-    if given.write:
-        page.write("restore", f"{render.markdown([head, *rows])}\n\n{said}")
-    if given.json:
-        sys.stdout.write(json.dumps(found, indent=2) + "\n")
-        return
-    console.table("a changelog read back", head, rows, right=head[1:])
-    console.out.print(said, soft_wrap=True)
+    told.tell(given, found, "restore", "a changelog read back", cells(found), said)
 
 
 if __name__ == "__main__":

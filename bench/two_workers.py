@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import statistics
-import sys
 from typing import Any
 
-from lib import broker, machine, page, render, side_by_side, totals
+from lib import broker, machine, side_by_side, told, totals
 
 from tillstream import console
 from tillstream.local import demo_data
@@ -83,15 +81,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     found = measured(given)
-    head, *rows = cells(found)
     said = conditions(found)
-    if given.write:
-        page.write("two workers", f"{render.markdown([head, *rows])}\n\n{said}")
-    if given.json:
-        sys.stdout.write(json.dumps(found, indent=2) + "\n")
-        return
-    console.table("two workers against one, the sink running in both", head, rows, right=head[1:])
-    console.out.print(said, soft_wrap=True)
+    told.tell(given, found, "two workers", "two workers against one, the sink running in both", cells(found), said)
 
 
 if __name__ == "__main__":

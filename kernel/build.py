@@ -1,4 +1,4 @@
-"""Compiles the kernel: `python kernel/build.py [FOLDER]`.
+"""Compiles the kernel: `python kernel/build.py`.
 
 By the compiler of the `ziglang` wheel, which comes from the package index as every other tool of this project does, so
 that nobody needs a toolchain; where there is no such wheel, by `cc`. pip runs it when it installs tillstream
@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 SOURCES = ["receipts.c", "rows.c"]
 # One name everywhere: ctypes does not mind what a library is called.
 LIBRARY = "tillstream_kernel.lib"
-FLAGS = ["-std=c11", "-O3", "-shared", "-fPIC", "-fvisibility=default"]
+FLAGS = ["-std=c11", "-O3", "-shared", "-fPIC"]
 
 
 def compiler() -> list[str]:
@@ -28,12 +28,12 @@ def compiler() -> list[str]:
     return [os.environ.get("CC", "cc")]
 
 
-def build(folder: Path = HERE) -> Path:
-    """Compile into a folder; a running process keeps the library that it has loaded."""
+def build() -> Path:
+    """Compile beside the sources; a running process keeps the library that it has loaded."""
     if sys.byteorder != "little":
         raise SystemExit("The kernel reads numbers as little-endian machines hold them; this one is not.")
-    target = folder / LIBRARY
-    with tempfile.TemporaryDirectory(dir=folder) as work:
+    target = HERE / LIBRARY
+    with tempfile.TemporaryDirectory(dir=HERE) as work:
         made = Path(work) / LIBRARY
         try:
             subprocess.run(  # noqa: S603  # our own words
@@ -46,4 +46,4 @@ def build(folder: Path = HERE) -> Path:
 
 
 if __name__ == "__main__":
-    print(build(*(Path(folder) for folder in sys.argv[1:2])))  # noqa: T201  # pip shows it with --verbose
+    print(build())  # noqa: T201  # pip shows it with --verbose

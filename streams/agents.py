@@ -11,8 +11,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
+
+from faust.types import TP
 
 from schemas.errors import Again, Stop
 from streams.chunks import AFTER_SEEK, Chunk
@@ -185,14 +187,14 @@ class Folding:
         if task is not None:
             await task.queue.put((chunk, ack))
 
-    def has_room(self, partition: int) -> bool:
-        """Whether a chunk of a partition would not have to wait to be queued."""
-        task = self.tasks.get(partition)
-        return task is None or not task.queue.full()
+    def with_room(self, partitions: Iterable[TP]) -> set[TP]:
+        """Those of which a chunk would not have to wait to be queued."""
+        self._room.clear()
+        full = {number for number, task in self.tasks.items() if task.queue.full()}
+        return {tp for tp in partitions if tp.partition not in full}
 
     async def made_room(self, timeout: float) -> None:  # noqa: ASYNC109  # as long as Faust would wait for records
-        """Wait until a chunk leaves a queue, or all are dropped."""
-        self._room.clear()
+        """Wait until a chunk has left a queue since `with_room`, or all are dropped."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._room.wait(), timeout)
 

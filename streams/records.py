@@ -10,7 +10,6 @@ import hashlib
 
 import msgspec
 
-from schemas.window import Rows
 from streams.state import PartitionState, StoreWindow
 
 
@@ -41,7 +40,6 @@ class PartitionRecord(msgspec.Struct, frozen=True, gc=False):
 _key_encoder = msgspec.json.Encoder()
 _encoder = msgspec.msgpack.Encoder()
 _window_decoder = msgspec.msgpack.Decoder(WindowRecord)
-_rows_decoder = msgspec.msgpack.Decoder(Rows)
 _partition_decoder = msgspec.msgpack.Decoder(PartitionRecord)
 
 
@@ -73,12 +71,6 @@ def decode_window(value: bytes) -> WindowRecord:
     """Read a StoreWindow's value."""
     record: WindowRecord = _window_decoder.decode(value)
     return record
-
-
-def decode_rows(rows: bytes) -> Rows:
-    """What stands in a window's rows."""
-    found: Rows = _rows_decoder.decode(rows)
-    return found
 
 
 def encode_partition(state: PartitionState) -> bytes:

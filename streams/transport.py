@@ -5,7 +5,7 @@ This file also mends what breaks exactness or availability on the way (each meas
 
 * Faust commits past messages that it delivered but that nobody processed (its issue #606). Here an offset is
   committed only when the chunk that ends before it was acked, in order.
-* A failed commit crashes the app and is forgotten. Here it is tried again at the next interval.
+* A failed commit crashes the app and is forgotten. Here it is tried again at the next interval (consumer_thread).
 * Delivered chunks can be dropped when a rebalance clears Faust's queues. Here each chunk carries the offset
   that it follows, so that who folds it sees the hole.
 * A rebalance cancels whoever waits for a fetch, but not the fetch, which may go on to take what is read after the
@@ -21,20 +21,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import faust
-from aiokafka.errors import (
-    CommitFailedError,
-    IllegalGenerationError,
-    IllegalStateError,
-    KafkaError,
-    UnknownMemberIdError,
-)
-from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from schemas.errors import Again
 from streams.chunks import AFTER_SEEK, UNKNOWN, Chunk
-from streams.lean_records import lean
+from streams.consumer_thread import FETCH_MAX_WAIT_MS, PatientConsumerThread
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +49,6 @@ class _Forgetful(dict[TP, int | None]):
         pass
 
 
-# Faust's fetches wait 1.5 s at the broker where there is nothing to read. All that time no other partition of that
-# broker is asked for: neither what has been folded meanwhile, nor what is sought or resumed, which at the end of a
-# restore is every partition. Twenty requests a second cost next to nothing.
-FETCH_MAX_WAIT_MS = 50
-
-
 class ChunkSchema(faust.Schema):
     """Hands the chunk through: decoding is the fold's work."""
 
@@ -71,37 +58,6 @@ class ChunkSchema(faust.Schema):
     def loads_value(self, app: Any, message: Any, **_: Any) -> Any:  # noqa: ARG002  # fixed by Faust
         """Give the chunk as it was delivered."""
         return message.value
-
-
-class PatientConsumerThread(driver.AIOKafkaConsumerThread):
-    """Commits without crashing: False is an answer, and the next interval tries again."""
-
-    def reads_no_more(self) -> bool:
-        """Whether a task of aiokafka's has ended that it cannot read on without: fetching, or asking for metadata."""
-        consumer = self._ensure_consumer()
-        return bool(consumer._fetcher.error_future.done() or consumer._client._sync_task.done())  # noqa: SLF001  # it tells nobody
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        """As Faust's, but for its records, and how long the broker may hold back an answer where nothing is new."""
-        consumer = super()._create_worker_consumer(transport)
-        lean(consumer)
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001  # read when it starts; Faust has no setting
-        return consumer
-
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        assigned = self.assignment()
-        if not all(tp in assigned for tp in offsets):
-            return False
-        try:
-            await self._ensure_consumer().commit(
-                {TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(at, "") for tp, at in offsets.items()}
-            )
-        except (CommitFailedError, IllegalGenerationError, UnknownMemberIdError):
-            return False
-        except KafkaError as fault:
-            self.log.warning("commit not accepted, trying again: %s", type(fault).__name__)
-            return False
-        return True
 
 
 class ChunkConsumer(driver.Consumer):
@@ -211,7 +167,7 @@ class ChunkConsumer(driver.Consumer):
                 return {}, active
             # Kafka's client gives away one partition until it has no more of it, and while that one is folded the
             # others would wait: so it is asked for those that have room, and all are folded side by side.
-            wanted = {tp for tp in active if self.app.folding.has_room(tp.partition)}
+            wanted = self.app.folding.with_room(active)
             held_up = len(wanted) < len(active)
             records = await self._getmany(wanted, 0.0 if held_up else timeout) if wanted else {}
             if not records and held_up:

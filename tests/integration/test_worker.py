@@ -17,9 +17,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from schemas import topics
 from schemas.errors import Stop
 from streams.app import run_worker
+from streams.consumer_thread import PatientConsumerThread
 from streams.records import decode_partition, encode_partition, partition_key, read_key
 from streams.state import PartitionState
-from streams.transport import PatientConsumerThread
 from streams.windows import Windows
 from tests.integration.harness import publish
 from tests.integration.test_exact import receipts

@@ -295,6 +295,46 @@ async def test_one_partition_folds_on_while_another_waits_for_acknowledgements()
     await folding.drop()
 
 
+@pytest.mark.parametrize("waits", [True, False])
+async def test_tombstones_are_waited_for_with_the_next_flush_where_a_chunk_waits_and_at_once_where_none_does(waits):
+    """They are sent all the same; a wait for them would hold up the chunk by the broker's answer."""
+    done = []
+
+    class Told(KeptOutlet):
+        async def send(self, role, partition, messages):
+            done.append("tombstones" if messages[0][1] is None else role)
+
+        async def acknowledged(self):
+            done.append("wait")
+
+    log = log_of([message("a", 0), message("b", 900), message("c", 901)])  # b closes a's window
+    source = KeptSource()
+    source.accepted = lambda: 100
+    task = task_at(outlet=Told(), source=source, log=log)
+    for chunk in [chunk_of(0, 1, log=log), chunk_of(2, follows=1, log=log)][: 1 + waits]:
+        task.queue.put_nowait((chunk, [].append))
+    assert await fed(task) == []
+    assert done[done.index("tombstones") + 1] == ("state" if waits else "wait")
+    assert done[-1] == "wait"
+
+
+async def test_only_partitions_with_room_are_asked_for_and_one_that_gets_room_wakes_who_waits():
+    tp, other, outlet = TP("pos.receipts", 0), TP("pos.receipts", 1), KeptOutlet()
+    folding = Folding(no_crash)
+    outlet.gate.clear()
+    folding.start([task_at(outlet=outlet)], revokes=0)
+    for at in range(WAITING_CHUNKS + 1):
+        await folding.take(chunk_of(at, follows=at - 1), lambda _: None)
+        await asyncio.sleep(0)
+    assert folding.with_room({tp, other}) == {other}
+    outlet.gate.set()
+    await asyncio.sleep(0)  # room is made before anyone waits for it
+    async with asyncio.timeout(30):
+        await folding.made_room(60)
+    assert folding.with_room({tp, other}) == {tp, other}
+    await folding.drop()
+
+
 def test_a_fingerprint_tells_offset_key_and_value_apart():
     assert len({fingerprint(*what) for what in [(1, b"a", b"b"), (2, b"a", b"b"), (1, b"ab", b""), (1, None, b"ab"),
                                                 (1, b"a", b"c")]}) == 5  # fmt: skip

@@ -11,7 +11,7 @@ from faust.types import TP
 from schemas.errors import Again
 from streams.app import WorkerConfig, make_app
 from streams.chunks import AFTER_SEEK, UNKNOWN
-from streams.transport import FETCH_MAX_WAIT_MS, PatientConsumerThread
+from streams.consumer_thread import FETCH_MAX_WAIT_MS, PatientConsumerThread
 
 CONFIG = WorkerConfig("kafka://127.0.0.1:9", "", 1, 2, 300_000_000, 0, 0)
 P0, P1 = TP("pos.receipts", 0), TP("pos.receipts", 1)
@@ -27,6 +27,7 @@ class ToldThread:
         self.accepts = True
         self.fetches = []
         self.seeks = []
+        self.asked = []
         self.while_committing = lambda: None
         self.while_fetching = None
         self.dead = False
@@ -53,6 +54,7 @@ class ToldThread:
 
     async def getmany(self, active, timeout):  # noqa: ASYNC109  # Faust's signature
         """Another thread fetches: who waits for it may be cancelled, it goes on."""
+        self.asked.append((set(active), timeout))
         return await asyncio.shield(asyncio.ensure_future(self._fetched()))
 
     async def _fetched(self):
@@ -193,6 +195,24 @@ class TestDelivery:
             (7, 9, 12),
         ]
         assert {chunk.seeks for chunk in chunks} == {1}
+
+    async def test_a_partition_without_room_is_not_asked_for_and_holds_nobody_up(self, consumer, monkeypatch):
+        monkeypatch.setattr(consumer.app.folding, "with_room", lambda active: set(active) - {P0})
+        assert await fetched(consumer, records(1, partition=1))
+        monkeypatch.setattr(consumer.app.folding, "with_room", set)
+        assert await fetched(consumer, records(2, partition=1))
+        assert consumer._thread.asked == [({P1}, 0.0), ({P0, P1}, 1.0)]
+
+    async def test_where_no_partition_has_room_nothing_is_asked_for_until_there_is(self, consumer, monkeypatch):
+        waited = []
+
+        async def made_room(timeout):  # noqa: ASYNC109  # the folding's
+            waited.append(timeout)
+
+        monkeypatch.setattr(consumer.app.folding, "with_room", lambda _: set())
+        monkeypatch.setattr(consumer.app.folding, "made_room", made_room)
+        assert await fetched(consumer, {}) == []
+        assert (consumer._thread.asked, len(waited)) == ([], 1)
 
     async def test_partitions_are_told_apart(self, consumer):
         await consumer.seek(P0, 5)
