@@ -327,6 +327,11 @@ async def test_only_partitions_with_room_are_asked_for_and_one_that_gets_room_wa
         await folding.take(chunk_of(at, follows=at - 1), lambda _: None)
         await asyncio.sleep(0)
     assert folding.with_room({tp, other}) == {other}
+    waiting = asyncio.create_task(folding.made_room(60))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    waiting.cancel()
     outlet.gate.set()
     await asyncio.sleep(0)  # room is made before anyone waits for it
     async with asyncio.timeout(30):

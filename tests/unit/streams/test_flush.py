@@ -137,6 +137,16 @@ def test_all_owners_keys_of_a_closed_window_go_together():
     assert gone == {("12", OPEN, owner) for owner in ("first", "second", "third")}
 
 
+def test_whoever_has_written_a_window_after_another_owner_takes_both_keys_away():
+    """The second knows its own key by then; the first's would stay in the changelog for ever."""
+    sent = Sent()
+    log = log_of([message("a", 0), message("b", 1), message("d", 15), message("e", 16), message("f", 17)])
+    Worker(log[:1], sent, WINDOWS, "first").run()
+    Worker(log, sent, WINDOWS, "second").run(chunk=1)
+    gone = {read_key(key) for key, value in sent.changelog if value is None}
+    assert gone == {("12", OPEN, owner) for owner in ("first", "second")}
+
+
 def test_a_tombstone_that_was_not_acknowledged_is_sent_again_by_the_next_flush():
     state, log = me(), log_of([message("a", 0), message("b", 15), message("c", 16), message("d", 17)])
     stepped(state, log[:2])

@@ -12,6 +12,7 @@ from schemas.errors import Again
 from streams.app import WorkerConfig, make_app
 from streams.chunks import AFTER_SEEK, UNKNOWN
 from streams.consumer_thread import FETCH_MAX_WAIT_MS, PatientConsumerThread
+from streams.lean_records import as_they_are
 
 CONFIG = WorkerConfig("kafka://127.0.0.1:9", "", 1, 2, 300_000_000, 0, 0)
 P0, P1 = TP("pos.receipts", 0), TP("pos.receipts", 1)
@@ -395,6 +396,19 @@ class TestWhereAWorkerStarts:
         [chunk] = await fetched(consumer, records(8, 9))
         assert (chunk.first, chunk.follows) == (8, AFTER_SEEK)
 
+    async def test_what_was_dropped_shows_as_a_hole_where_a_rebalance_ends_the_going_back(self, consumer):
+        await fetched(consumer, records(*range(10)))
+
+        async def overtaken():
+            assert await fetched(consumer, records(10, 11)) == []
+            raise asyncio.CancelledError
+
+        consumer._thread.seek_to_committed = overtaken
+        with pytest.raises(asyncio.CancelledError):
+            await consumer.perform_seek()
+        [chunk] = await fetched(consumer, records(12))
+        assert chunk.follows == UNKNOWN
+
     async def test_a_restore_reads_from_where_it_sought(self, consumer):
         await consumer.seek_wait({P0: 0})
         [chunk] = await fetched(consumer, records(0, 1))
@@ -428,3 +442,4 @@ async def test_a_fetch_that_finds_nothing_holds_up_what_is_sought_meanwhile_for_
     finally:
         thread.thread_loop.close()
     assert client._fetch_max_wait_ms == FETCH_MAX_WAIT_MS <= 100
+    assert client._key_deserializer is as_they_are, "and its records come without aiokafka's wrapping"
