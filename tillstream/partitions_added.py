@@ -8,6 +8,7 @@ from aiokafka.errors import IncompatibleBrokerVersion
 from schemas.errors import Stop
 from schemas.topics import RECEIPTS, changelog_topic
 from tillstream import topic_admin
+from tillstream.heard import heard_by_all
 from tillstream.settings import Settings
 
 
@@ -33,6 +34,8 @@ async def add_partitions(client: AIOKafkaAdminClient, settings: Settings) -> lis
     grown = [name for name in names if counts[name] < settings.partitions]
     for name in grown:
         await _grow(client, name, settings.partitions)
+        # Before the next one grows: tills may ask any broker.
+        await heard_by_all(client, {name: settings.partitions})
     return grown
 
 

@@ -8,16 +8,15 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from tenacity import AsyncRetrying, retry_if_result, stop_after_delay, wait_exponential
 
 from schemas.errors import Stop
 from schemas.topics import FIRST_EPOCH, TopicSpec, all_topics, changelog_spec
+from tillstream.heard import heard_by_all
 from tillstream.settings import Settings
 
 TOPIC_ALREADY_EXISTS = 36
 REPLICATION_BY_BROKER = -1  # the broker's default.replication.factor; old brokers want a number
 INVALID_REPLICATION = 38
-LISTED_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,8 @@ async def create_missing(client: AIOKafkaAdminClient, specs: Iterable[TopicSpec]
     missing = [spec for spec in specs if spec.name not in there]
     if missing:
         await _create(client, missing)
-        await _until_listed(client, {spec.name for spec in missing})
+        # Who checks the partitions says what is missing still.
+        await heard_by_all(client, {spec.name: spec.partitions for spec in missing})
     await check_partitions(client, specs)
     created = {spec.name for spec in missing}
     return TopicReport(
@@ -76,21 +76,6 @@ async def _create(client: AIOKafkaAdminClient, specs: list[TopicSpec]) -> None:
             f"Kafka did not create the topic {name}: {text or 'no reason given'} (error {code}).",
             "Let an administrator create it, or give this user the right to; then run `tillstream migrate` again.",
         )
-
-
-async def _until_listed(client: AIOKafkaAdminClient, names: set[str]) -> None:
-    """Return once the broker that is asked knows the topics: the controller makes them, brokers hear of it later."""
-
-    async def listed() -> bool:
-        return names <= set(await client.list_topics())
-
-    retrying = AsyncRetrying(
-        retry=retry_if_result(lambda there: not there),
-        wait=wait_exponential(multiplier=0.05, max=1),
-        stop=stop_after_delay(LISTED_SECONDS),
-        retry_error_callback=lambda _: False,  # who checks the partitions says which one is missing
-    )
-    await retrying(listed)
 
 
 async def check_partitions(client: AIOKafkaAdminClient, specs: Iterable[TopicSpec]) -> None:
