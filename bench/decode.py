@@ -21,7 +21,7 @@ from lib import machine
 from rich.console import Console
 from rich.table import Table
 
-from kernel.reading import ASK, Reading
+from kernel.reading import Reading
 from schemas.currency import CODES
 from schemas.decode import decode
 from schemas.receipt import ReceiptMessage
@@ -55,8 +55,8 @@ def by_the_kernel(keys):
     def reading(values) -> None:
         for at in range(0, len(values), RECORDS_PER_CHUNK):
             chunk = slice(at, at + RECORDS_PER_CHUNK)
-            found = Reading(keys[chunk], values[chunk], [NEVER_AHEAD] * len(keys[chunk]), 0, CODES).facts()
-            assert all(kind != ASK for kind, *_ in found)
+            found = Reading(keys[chunk], values[chunk], [NEVER_AHEAD] * len(keys[chunk]), 0, CODES)
+            assert found.left_over() == []
 
     return reading
 

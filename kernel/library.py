@@ -9,20 +9,39 @@ from pathlib import Path
 from kernel.build import LIBRARY
 
 PATH = Path(__file__).with_name(LIBRARY)
-_POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
-# By the order of their parameters in receipts.c and rows.c.
+_POINTER, _NUMBER, _SEED = ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint64
+
+
+class SUMS(ctypes.Structure):
+    """What `sum_windows` takes, as rows.c has it."""
+
+    _fields_ = [  # as ctypes wants it
+        ("windows", _NUMBER),
+        *((name, _POINTER) for name in ("values", "keys", "value_ends", "key_ends", "starts", "stores", "items")),
+        *((name, _POINTER) for name in ("item_ends", "ids", "heads", "id_ends", "head_ends")),
+        ("many", _NUMBER),
+        *((name, _POINTER) for name in ("columns", "offsets", "lines", "text", "more")),
+        ("text_length", _NUMBER),
+        ("seed", _SEED),
+        ("most_rows", _NUMBER),
+        ("most_bytes", _NUMBER),
+        *((name, _POINTER) for name in ("scratch", "records", "messages", "record_batches", "message_batches")),
+        ("many_record_batches", _NUMBER),
+        ("many_message_batches", _NUMBER),
+        ("values_found", _POINTER),
+    ]
+
+
+# By the order of their parameters in receipts.c, rows.c and seen.c.
 _FUNCTIONS = {
     "read_receipts": [_NUMBER, *[_POINTER] * 5, _NUMBER, *[_POINTER] * 3],
-    "scratch_bytes": [_NUMBER, *[_POINTER] * 3],
-    "sum_rows": [
-        _NUMBER,
-        *[_POINTER] * 6,
-        _NUMBER,
-        _POINTER,
-        ctypes.c_uint64,
-        _NUMBER,
-        *[_POINTER] * 6,
-    ],
+    "scratch_bytes": [_POINTER],
+    "sum_windows": [_POINTER],
+    "number_stores": [_NUMBER, *[_POINTER] * 4, _SEED, _NUMBER, *[_POINTER] * 5],
+    "find_seen": [_NUMBER, *[_POINTER] * 4, _SEED, _POINTER],
+    "note_seen": [_NUMBER, *[_POINTER] * 5, _SEED, _POINTER],
+    "count_seen": [_NUMBER, _POINTER, _NUMBER],
+    "copy_seen": [_NUMBER, _POINTER, _NUMBER, _POINTER, _NUMBER, _SEED],
 }
 
 

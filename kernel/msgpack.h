@@ -22,6 +22,12 @@ static inline uint8_t *put_number(uint8_t *out, int64_t number) {
     return put_big_endian(out, bits, 1 << size);
 }
 
+static inline uint8_t *put_unsigned(uint8_t *out, uint64_t number) {
+    if (number <= INT64_MAX) return put_number(out, (int64_t)number);
+    *out++ = 0xCF;
+    return put_big_endian(out, number, 8);
+}
+
 static inline uint8_t *put_map(uint8_t *out, int64_t length) {
     if (length < 16) {
         *out++ = (uint8_t)(0x80 | length);
@@ -67,6 +73,16 @@ static inline bool get_number(Text *text, int64_t *number) {
     }
     int unused = 64 - 8 * bytes;
     *number = (int64_t)(bits << unused) >> unused;
+    return true;
+}
+
+// Pass over a number that is not negative.
+static inline bool pass_unsigned(Text *text) {
+    if (text->at == text->end) return false;
+    uint8_t head = *text->at++;
+    if (head <= 0x7F) return true;
+    if (head < 0xCC || head > 0xCF || text->end - text->at < 1 << (head - 0xCC)) return false;
+    text->at += 1 << (head - 0xCC);
     return true;
 }
 

@@ -6,7 +6,7 @@ What it does not judge is left to `schemas.decode`, whose rules it keeps; a test
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import accumulate
 
@@ -15,16 +15,14 @@ from kernel.library import kernel
 
 # What a kind may say: ASK is that the receipt was not read here; the others are bits.
 ASK, COUNTED, REVERSAL, VOID, NOTHING = 0, 1, 2, 4, 8
-# kind, identity, moment, first line, lines kept, all lines, group
-COLUMNS = 7
+# The columns: see Reading.
+KIND, IDENTITY, MOMENT, FIRST, KEPT, ALL, GROUP, COLUMNS = range(8)
 # units, returned, revenue, discount, tax, where the SKU begins, its length
 LINE_WIDTH = 7
 SHORTEST_LINE = 30
 
 # SKU, units, returned, revenue, discount, tax: signed.
 Line = tuple[str, int, int, int, int, int]
-# Kind, identity, moment, first line, lines kept, all lines, group: see Reading.
-Facts = tuple[int, int, int, int, int, int, int]
 
 
 @lru_cache(maxsize=4)
@@ -48,6 +46,10 @@ class Reading:
     `keys`, `values` and `timestamps_ms` are those of Kafka's records, in the same order; `currencies` are the codes
     there are. `lines` has LINE_WIDTH numbers a line: five figures, signed, and where its SKU stands in `text` and then
     `more`.
+
+    Of each receipt there is its KIND; its IDENTITY (streams.state.receipt_hash, as a signed number); its MOMENT, in
+    microseconds since the Unix epoch; its FIRST line; how many lines it has without void ones (KEPT), and with them
+    (ALL); its GROUP, as `group_of`.
     """
 
     def __init__(
@@ -58,48 +60,49 @@ class Reading:
         max_skew_us: int,
         currencies: Collection[str],
     ) -> None:
-        many = len(values)
+        self.many = many = len(values)
         self.text = b"".join(values)
         self.more = bytearray()
-        ends, key_ends = array("q", accumulate(map(len, values))), array("q", accumulate(map(len, keys)))
-        stamps = array("q", timestamps_ms)
-        self._columns = array("q", bytes(8 * COLUMNS * many))
+        self.keys, self.key_ends = b"".join(keys), array("q", accumulate(map(len, keys)))
+        ends, stamps = array("q", accumulate(map(len, values))), array("q", timestamps_ms)
+        self.columns = array("q", bytes(8 * COLUMNS * many))
         with buffers.lent("lines", LINE_WIDTH * (len(self.text) // SHORTEST_LINE + 2)) as room:
             found: int = kernel().read_receipts(
                 many,
                 self.text,
                 address(ends),
-                b"".join(keys),
-                address(key_ends),
+                self.keys,
+                address(self.key_ends),
                 address(stamps),
                 max_skew_us,
                 _currencies(frozenset(currencies)),
-                address(self._columns),
+                address(self.columns),
                 address(room),
             )
             self.lines = room[: LINE_WIDTH * found]
 
-    @property
-    def many_lines(self) -> int:
-        """How many lines there are, void ones left out."""
-        return len(self.lines) // LINE_WIDTH
+    def column(self, name: int) -> list[int]:
+        """One number of each receipt."""
+        return self.columns[name * self.many : (name + 1) * self.many].tolist()
 
-    def facts(self) -> Iterator[Facts]:
-        """What there is to know of each receipt but its lines.
+    def where(self, name: int) -> int:
+        """Where a column begins, for the kernel."""
+        return address(self.columns) + 8 * name * self.many
 
-        Its kind; its identity (streams.state.receipt_hash); its moment, in microseconds since the Unix epoch; its first
-        line; how many lines it has, without void ones, and with them; its group, as `group_of`.
-        """
-        many = len(self._columns) // COLUMNS
-        kinds, identities, *others = (self._columns[at * many : (at + 1) * many] for at in range(COLUMNS))
-        unsigned = memoryview(identities).cast("B").cast("Q")
-        return zip(kinds.tolist(), unsigned.tolist(), *(one.tolist() for one in others), strict=True)
+    def left_over(self) -> list[int]:
+        """The places of the receipts that were not read."""
+        kinds = self.column(KIND)
+        return [at for at, kind in enumerate(kinds) if kind == ASK] if ASK in kinds else []
 
-    def add(self, lines: Collection[Line]) -> int:
-        """Take lines that were read in another way; returns the place of the first."""
-        first = self.many_lines
+    def put(
+        self, at: int, kind: int, identity: int, moment: int, lines: Collection[Line], all_lines: int, group: int
+    ) -> None:
+        """Take a receipt that was read in another way. `identity` is not signed."""
+        first = len(self.lines) // LINE_WIDTH
         for sku, *figures in lines:
-            name = sku.encode()
-            self.lines.extend((*figures, len(self.text) + len(self.more), len(name)))
-            self.more += name
-        return first
+            text = sku.encode()
+            self.lines.extend((*figures, len(self.text) + len(self.more), len(text)))
+            self.more += text
+        signed = identity - (1 << 64) if identity >> 63 else identity
+        for name, number in enumerate((kind, signed, moment, first, len(lines), all_lines, group)):
+            self.columns[name * self.many + at] = number

@@ -4,16 +4,12 @@
 // escape, an unknown or repeated field, a number that is refused, …) the receipt's kind is left at ASK, and Python
 // decides: so this file needs to know neither all that is valid nor why something is refused.
 #include "blake2b.h"
+#include "columns.h"
 #include "fields.h"
-#include "line.h"
 #include "number.h"
 #include "text.h"
 
 enum { MOST_BYTES = 1024 * 1024, MOST_LINES = 2000 };
-
-// A receipt's columns, and what its kind may say; kernel/reading.py has the same numbers.
-enum { KIND, IDENTITY, OCCURRED_AT, FIRST, KEPT, ALL, GROUP };
-enum { ASK = 0, COUNTED = 1, REVERSAL = 2, VOID = 4, NOTHING = 8 };
 
 // What a receipt's fields say, before it is known what its type makes of the lines.
 typedef struct {

@@ -1,85 +1,142 @@
-"""Adds lines that were read to the rows of store-windows, many windows at once. See rows.c."""
+"""Adds receipts that were read to store-windows, many windows at once. See rows.c."""
 
 from __future__ import annotations
 
+import ctypes
 import secrets
 from array import array
 from collections.abc import Sequence
 from itertools import accumulate, chain
+from typing import NamedTuple
 
 from kernel.buffers import address, buffers
-from kernel.library import kernel
-from kernel.reading import Reading
+from kernel.library import SUMS, kernel
+from kernel.reading import LINE_WIDTH, Reading
 
-# A receipt of a window: first line, how many lines, group, offset, and a sign: 1, -1 for a reversal, 0 where the rows
-# hold it already. One list of numbers a window, since a list of tuples costs more than the sums.
-ITEM_WIDTH = 5
+# A receipt of a window: its place in the chunk, and 1, -1 for a reversal, 0 where the window holds it already. One list
+# of numbers a window, since a list of tuples costs more than the sums.
+ITEM_WIDTH = 2
 Items = list[int]
+# How many records there are, and those as they stand in a batch of Kafka's.
+Batch = tuple[int, bytes]
 
-# Bounds of what rows.c writes. A row in MessagePack: its SKU, that one's head, 7 figures of 9 bytes. In JSON: twice its
-# SKU, 7 figures of 21 and some signs. The names of a currency and a date: below 64.
-_LONGEST_ROW, _LONGEST_ROW_AS_JSON, _LONGEST_NAMES = 80, 180, 64
+# Bounds of what rows.c writes. A row in MessagePack: its SKU, that one's head, 7 figures of 9 bytes; a receipt's hash
+# and offset; what stands before both. In JSON: twice its SKU, 7 figures of 21 and some signs; a message but its store.
+# The names of a currency and a date: below 64. What a record has beside key and value.
+_ROW, _RECEIPT, _HEAD, _ROW_AS_JSON, _MESSAGE, _NAMES, _RECORD = 80, 18, 32, 180, 128, 64, 32
 _MALFORMED, _OVERFLOW = -1, -2
 # Nobody outside may know where a SKU comes to stand in a table.
 _SEED = secrets.randbits(64)
 
 
-def add_up(
-    rows: Sequence[bytes], items: Sequence[Items], reading: Reading, rows_per_part: int
-) -> list[tuple[bytes, list[bytes]]]:
-    """What becomes of each window: its rows, and JSON of those that changed, in parts of at most so many.
+class StoreNames(NamedTuple):
+    """Of each store of a chunk: the key of its messages, and what they begin with (schemas.window.head_of)."""
 
-    `rows` are the windows' rows as MessagePack (empty for a new one), `items` their receipts in the order of the log.
-    Raises OverflowError where a total goes beyond 64 bits, ValueError where rows are not as they are written here.
+    ids: Sequence[bytes]
+    heads: Sequence[bytes]
+
+
+class Windows(NamedTuple):
+    """Of each window: its value as the changelog has it (empty for a new one), its key there, its start, its store."""
+
+    values: Sequence[bytes]
+    keys: Sequence[bytes]
+    starts: Sequence[int]
+    stores: Sequence[int]
+
+
+class Added(NamedTuple):
+    """What becomes of windows: each one's new value; the changelog's records, and messages with rows that changed."""
+
+    values: list[bytes]
+    records: list[Batch]
+    messages: list[Batch]
+
+
+def add_up(
+    windows: Windows,
+    items: Sequence[Items],
+    reading: Reading,
+    offsets: Sequence[int],
+    stores: StoreNames,
+    most_rows: int,
+    most_bytes: int,
+) -> Added:
+    """Add each window's items to it, which are in the order of the log; `offsets` are those of the chunk's receipts.
+
+    A message has at most `most_rows` rows, a batch at most `most_bytes` where it has more than one record.
+    Raises OverflowError where a total goes beyond 64 bits, ValueError where a value is not as it is written here.
     """
-    windows = len(rows)
-    if not windows:
-        return []
-    old_ends = array("q", accumulate(map(len, rows)))
-    flat = array("q", chain.from_iterable(items))
-    item_ends = array("q", accumulate(len(one) // ITEM_WIDTH for one in items))
-    receipts, lines = item_ends[-1], reading.many_lines
-    skus = len(reading.text) + len(reading.more)
-    names = (windows + receipts) * _LONGEST_NAMES
-    needed = kernel().scratch_bytes(windows, address(old_ends), address(flat), address(item_ends))
-    row_ends, part_counts = array("q", bytes(8 * windows)), array("q", bytes(8 * windows))
-    part_ends = array("q", bytes(8 * (windows + receipts + lines // rows_per_part + 1)))
+    many = len(windows.values)
+    if not many:
+        return Added([], [], [])
+    flat, item_ends = array("q", chain.from_iterable(items)), array("q", [len(one) // ITEM_WIDTH for one in items])
+    item_ends = array("q", accumulate(item_ends))
+    values, value_ends = _joined(windows.values)
+    keys, key_ends = _joined(windows.keys)
+    ids, id_ends = _joined(stores.ids)
+    heads, head_ends = _joined(stores.heads)
+    starts, numbers, log = array("q", windows.starts), array("q", windows.stores), array("q", offsets)
+    receipts, lines = item_ends[-1], len(reading.lines) // LINE_WIDTH
+    skus, names = len(reading.text) + len(reading.more), (many + receipts) * _NAMES
+    most_messages = many + receipts + lines // most_rows + 1
+    a_message = _MESSAGE + _RECORD + max(map(len, stores.ids)) + max(map(len, stores.heads))
+    found, record_batches, message_batches = (array("q", bytes(16 * count)) for count in (many, many, most_messages))
+    more = bytes(reading.more)
+    sums = SUMS(
+        many,
+        _pointer(values),
+        _pointer(keys),
+        *map(address, (value_ends, key_ends, starts, numbers, flat, item_ends)),
+        _pointer(ids),
+        _pointer(heads),
+        *map(address, (id_ends, head_ends)),
+        reading.many,
+        *map(address, (reading.columns, log, reading.lines)),
+        _pointer(reading.text),
+        _pointer(more),
+        len(reading.text),
+        _SEED,
+        most_rows,
+        most_bytes,
+    )
+    record_bytes = (
+        len(values) + len(keys) + many * (_RECORD + _HEAD) + receipts * _RECEIPT + skus + lines * _ROW + names
+    )
+    message_bytes = most_messages * a_message + 2 * skus + lines * _ROW_AS_JSON + names
     with (
-        buffers.lent("scratch", needed // 8 + 1) as scratch,
-        buffers.lent("rows", (old_ends[-1] + skus + lines * _LONGEST_ROW + names) // 8 + 1) as made,
-        buffers.lent("json", (2 * skus + lines * _LONGEST_ROW_AS_JSON + names) // 8 + 1) as json,
+        buffers.lent("scratch", kernel().scratch_bytes(ctypes.byref(sums)) // 8 + 1) as scratch,
+        buffers.lent("records", record_bytes // 8 + 1) as records,
+        buffers.lent("messages", message_bytes // 8 + 1) as messages,
     ):
-        fault = kernel().sum_rows(
-            windows,
-            b"".join(rows),
-            address(old_ends),
-            address(flat),
-            address(item_ends),
-            address(reading.lines),
-            reading.text,
-            len(reading.text),
-            bytes(reading.more),
-            _SEED,
-            rows_per_part,
-            address(scratch),
-            address(made),
-            address(row_ends),
-            address(json),
-            address(part_ends),
-            address(part_counts),
-        )
+        sums.scratch, sums.records, sums.messages = address(scratch), address(records), address(messages)
+        sums.record_batches, sums.message_batches = address(record_batches), address(message_batches)
+        sums.values_found = address(found)
+        fault = kernel().sum_windows(ctypes.byref(sums))
         if fault == _OVERFLOW:
             raise OverflowError("a total goes beyond 64 bits")
         if fault == _MALFORMED:
-            raise ValueError("the rows of a window are not as they were written")
-        new_rows, parts = _cut(made, row_ends), _cut(json, part_ends[: part_counts[-1]])
-    if len(parts) == windows:  # nearly always
-        return [(row, [part]) for row, part in zip(new_rows, parts, strict=True)]
-    begins = [0, *part_counts[:-1]]
-    return [(row, parts[begin:end]) for row, begin, end in zip(new_rows, begins, part_counts, strict=True)]
+            raise ValueError("a window is not as it was written")
+        made = memoryview(records).cast("B")
+        places = found.tolist()
+        return Added(
+            [bytes(made[begin:end]) for begin, end in zip(places[::2], places[1::2], strict=True)],
+            _cut(records, record_batches[: 2 * sums.many_record_batches]),
+            _cut(messages, message_batches[: 2 * sums.many_message_batches]),
+        )
 
 
-def _cut(numbers: array[int], ends: array[int]) -> list[bytes]:
-    text = bytes(memoryview(numbers).cast("B")[: ends[-1]])
-    begins = [0, *ends[:-1]]
-    return [text[begin:end] for begin, end in zip(begins, ends, strict=True)]
+def _joined(texts: Sequence[bytes]) -> tuple[bytes, array[int]]:
+    return b"".join(texts), array("q", accumulate(map(len, texts)))
+
+
+def _pointer(text: bytes) -> int | None:
+    return ctypes.cast(ctypes.c_char_p(text), ctypes.c_void_p).value
+
+
+def _cut(numbers: array[int], batches: array[int]) -> list[Batch]:
+    text, found, begin = memoryview(numbers).cast("B"), [], 0
+    for end, count in zip(batches[::2], batches[1::2], strict=True):
+        found.append((count, bytes(text[begin:end])))
+        begin = end
+    return found

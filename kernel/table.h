@@ -3,7 +3,8 @@
 #ifndef TILLSTREAM_TABLE_H
 #define TILLSTREAM_TABLE_H
 
-#include "line.h"
+#include "columns.h"
+#include "mix.h"
 #include "msgpack.h"
 #include "text.h"
 
@@ -63,25 +64,6 @@ static inline void lay_out(Window *window, uint8_t *scratch, int64_t bound, uint
     window->last_group = NONE;
     window->seed = seed;
     memset(window->row_index, 0xFF, (size_t)places * 2 * sizeof(int32_t));
-}
-
-static inline uint64_t mixed(uint64_t a, uint64_t b) {
-    unsigned __int128 product = (unsigned __int128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-// Seeded at random by each process: SKUs come from outside, and nobody may choose ones that all meet in one place.
-static inline uint64_t hash_of(Span text, uint64_t seed) {
-    const uint64_t odd = UINT64_C(0x9E3779B97F4A7C15);
-    uint64_t hash = mixed(seed ^ (uint64_t)text.length, odd), word;
-    int64_t at = 0;
-    for (; text.length - at >= 8; at += 8) {
-        memcpy(&word, text.at + at, 8);
-        hash = mixed(hash ^ word, odd);
-    }
-    word = 0;
-    memcpy(&word, text.at + at, (size_t)(text.length - at));
-    return mixed(hash ^ word, odd ^ seed);
 }
 
 // The currency's place in the list; there are few.

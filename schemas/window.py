@@ -76,17 +76,12 @@ def encode(message: SalesMessage) -> bytes:
 
 
 def head_of(epoch: int, partition: int, store_id: str) -> bytes:
-    """What all WindowMessages of a store begin with, for `with_rows`."""
+    """What all WindowMessages of a store begin with as `encode` makes them, up to their window's start."""
     return b'{"type":"window","epoch":%d,"partition":%d,"store_id":%b,"window_start":' % (
         epoch,
         partition,
         _encoder.encode(store_id),
     )
-
-
-def with_rows(head: bytes, window_start: int, receipts: int, version: int, rows: bytes) -> bytes:
-    """The JSON of a WindowMessage, whose rows are JSON already: as `encode` makes it, put together from its parts."""
-    return b'%b%d,"receipts":%d,"version":%d,"rows":%b}' % (head, window_start, receipts, version, rows)
 
 
 def decode(value: bytes) -> SalesMessage:

@@ -11,15 +11,16 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from faust.types import TP
 
 from schemas.errors import Again, Stop
 from streams.chunks import AFTER_SEEK, Chunk
-from streams.flush import TOMBSTONES, Acknowledged, Commit, Message, Operation, Role, Send, flush
+from streams.flush import TOMBSTONES, Acknowledged, Commit, Operation, Role, Send, flush
 from streams.fold import Fold, fold
+from streams.framed import Message
 from streams.metrics import forget, observe
 from streams.records import fingerprint
 from streams.same_log import check_start, recreated
@@ -34,7 +35,7 @@ WAITING_CHUNKS = 2
 class Outlet(Protocol):
     """Where operations go: sends return when they are handed over, `acknowledged` when all are durable."""
 
-    async def send(self, role: Role, partition: int, messages: list[Message]) -> None:
+    async def send(self, role: Role, partition: int, messages: Sequence[Message]) -> None:
         """Hand messages over, in order."""
 
     async def acknowledged(self) -> None:

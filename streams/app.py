@@ -21,6 +21,8 @@ from schemas.errors import Again, TillstreamError
 from streams import failpoints
 from streams.agents import Folding, PartitionTask
 from streams.flush import Role
+from streams.framed import BATCH_BYTES
+from streams.framed_batch import COMPRESSION
 from streams.log_reader import look, read_on
 from streams.outlet import KafkaOutlet, ended, renewing
 from streams.same_log import check_log
@@ -113,9 +115,9 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
         consumer_max_fetch_size=8 * 1024 * 1024,
         producer_acks=-1,
         # aiokafka's lz4 is level 9, 22 MB/s; its zstd is level 3, 158 MB/s, and smaller.
-        producer_compression_type="zstd",
+        producer_compression_type=COMPRESSION,
         producer_linger=0.0,
-        producer_max_batch_size=2 * 1024 * 1024,
+        producer_max_batch_size=BATCH_BYTES,
         producer_max_request_size=15 * 1024 * 1024,
         stream_buffer_maxsize=16,
         stream_wait_empty=False,

@@ -12,22 +12,22 @@ A crash may come between any two of them; each order that a test changes loses o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
 from schemas import late as late_messages
-from schemas.window import CountsMessage, head_of, with_rows
+from schemas.window import CountsMessage
 from streams.fold import Fold
-from streams.records import encode_partition, encode_window, partition_key, window_key
+from streams.framed import Framed, Message
+from streams.records import encode_partition, partition_key, window_key
 from streams.state import Closed, PartitionState
 
 TOMBSTONES = 5  # the step
 
 Role = Literal["state", "windows", "late", "rejected"]
-Message = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
 
 _encode = msgspec.json.Encoder().encode
 _NO_HEADERS: list[tuple[str, bytes]] = []
@@ -39,7 +39,7 @@ class Send:
 
     step: int
     role: Role
-    messages: list[Message]
+    messages: Sequence[Message]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def flush(state: PartitionState, fold: Fold, accepted: int) -> Iterator[Operatio
 
     `accepted` is the largest offset whose commit the broker has accepted from this owner (0: none yet).
     """
-    yield Send(1, "state", _window_records(state, fold))
+    yield Send(1, "state", Framed(fold.records))
     yield Send(1, "windows", _rows(state, fold))
     if fold.late:
         yield Send(1, "late", [(_key(late.store_id), late_messages.encode(late), _NO_HEADERS) for late in fold.late])
@@ -87,31 +87,9 @@ def _key(store_id: str) -> bytes:
     return store_id.encode()
 
 
-def _window_records(state: PartitionState, fold: Fold) -> list[Message]:
-    records: list[Message] = []
-    for window in fold.touched:
-        key = window.key
-        if key is None:
-            key = window.key = window_key(state.partition, window.store_id, window.start, state.owner)
-        records.append((key, encode_window(window), _NO_HEADERS))
-    return records
-
-
-def _rows(state: PartitionState, fold: Fold) -> list[Message]:
-    messages: list[Message] = []
-    heads: dict[str, tuple[bytes, bytes]] = {}
-    for window, parts in fold.touched.items():
-        store_id = window.store_id
-        found = heads.get(store_id)
-        if found is None:
-            found = heads[store_id] = _key(store_id), head_of(state.epoch, state.partition, store_id)
-        key, head = found
-        for part in parts:
-            value = with_rows(head, window.start, window.receipts, window.applied, part)
-            messages.append((key, value, _NO_HEADERS))
+def _rows(state: PartitionState, fold: Fold) -> Framed:
     counts = CountsMessage(state.epoch, state.partition, state.applied, state.counts, fold.published)
-    messages.append((None, _encode(counts), _NO_HEADERS))
-    return messages
+    return Framed(fold.messages).and_then(None, _encode(counts))
 
 
 def _tombstones(state: PartitionState, accepted: int) -> list[Message]:

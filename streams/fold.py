@@ -12,43 +12,38 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from kernel.reading import ASK, COUNTED, NOTHING, REVERSAL, VOID, Facts, Reading, group_of
-from kernel.sums import Items, add_up
+from kernel.reading import ALL, ASK, KIND, MOMENT, NOTHING, REVERSAL, VOID
+from kernel.seen import NOWHERE
+from kernel.sums import Batch, Items, StoreNames, Windows, add_up
 from schemas.admission import admit
-from schemas.currency import CODES
 from schemas.deadletter import DeadLetter, kept
 from schemas.errors import Refused
 from schemas.late import LateLine, LateMessage
-from schemas.receipt import Receipt
-from streams.records import fingerprint
-from streams.state import RESULTS, Closed, PartitionState, Store, StoreWindow, receipt_hash
+from schemas.window import head_of
+from streams.chunk_read import ChunkRead, LogRecord, signed_lines
+from streams.framed import BATCH_BYTES
+from streams.records import fingerprint, window_key
+from streams.state import RESULTS, Closed, PartitionState, Store, StoreWindow
 
 REPLAYED = "replayed"
 # A row is about 80 bytes: messages stay far below the broker's 4 MiB.
 ROWS_PER_MESSAGE = 5_000
 
 
-class LogRecord(Protocol):
-    """A record of `pos.receipts`, as aiokafka delivers it. `timestamp` is Kafka's, in milliseconds."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-
-
 @dataclass(slots=True)
 class Fold:
-    """What a chunk did. `touched` maps a window to its rows that changed: JSON, in parts of ROWS_PER_MESSAGE.
+    """What a chunk did. `touched` are the windows that changed, each with its receipts as kernel.sums has them.
 
-    `results` counts messages by result as metrics want them (replayed ones apart), `lines` the lines of folded
-    and late receipts, `newest` is the largest time of a folded receipt, in microseconds, `published` the largest
-    Kafka timestamp of a message that was not replayed, in milliseconds.
+    `records` are those windows as they go to the changelog, `messages` their rows that changed, in parts of
+    ROWS_PER_MESSAGE. `results` counts messages by result as metrics want them (replayed ones apart), `lines` the lines
+    of folded and late receipts, `newest` is the largest time of a folded receipt, in microseconds, `published` the
+    largest Kafka timestamp of a message that was not replayed, in milliseconds.
     """
 
-    touched: dict[StoreWindow, list[bytes]] = field(default_factory=dict)
+    touched: dict[StoreWindow, Items] = field(default_factory=dict)
+    records: list[Batch] = field(default_factory=list)
+    messages: list[Batch] = field(default_factory=list)
     late: list[LateMessage] = field(default_factory=list)
     rejected: list[DeadLetter] = field(default_factory=list)
     results: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*RESULTS, REPLAYED), 0))
@@ -66,34 +61,10 @@ def fold(state: PartitionState, records: Sequence[LogRecord], topic: str, max_sk
     """
     done = Fold()
     already, closed_before = state.applied, len(state.closed)
-    reading = Reading(
-        [record.key or b"" for record in records],
-        [record.value or b"" for record in records],
-        [record.timestamp for record in records],
-        max_skew,
-        CODES,
-    )
-    items: dict[StoreWindow, Items] = {}
-    results = []
-    for record, facts in zip(records, reading.facts(), strict=True):
-        if record.offset <= already:
-            results.append(REPLAYED)
-            continue
-        try:
-            if facts[0] == ASK:
-                facts = _asked(record, reading, max_skew)  # noqa: PLW2901  # the same, read in another way
-            result = _decide(state, record, facts, items, done)
-        except Refused as refused:
-            done.rejected.append(_dead_letter(record, refused, topic, state))
-            result = "rejected"
-        if result == "late":
-            done.late.append(_late(state, record, max_skew))
-        results.append(result)
-    _count(state, results, done)
-    sums = add_up([window.rows for window in items], list(items.values()), reading, ROWS_PER_MESSAGE)
-    for window, (rows, parts) in zip(items, sums, strict=True):
-        window.rows = rows
-        done.touched[window] = parts
+    chunk = ChunkRead(state, records, topic, max_skew)
+    _count(state, _results(state, chunk, done), done)
+    chunk.note_seen(state)
+    _add_up(state, chunk, done)
     done.published = max((record.timestamp for record in records if record.offset > already), default=0)
     last = records[-1]
     if last.offset > already:
@@ -111,36 +82,30 @@ def _count(state: PartitionState, results: list[str], done: Fold) -> None:
             state.counts[result] += many
 
 
-def _asked(record: LogRecord, reading: Reading, max_skew: int) -> Facts:
-    """What the kernel leaves to Python to read; raises Refused."""
-    receipt = admit(record.key, record.value, record.timestamp, max_skew)
-    lines = signed_lines(receipt)
-    return (
-        COUNTED
-        | (REVERSAL if receipt.reversal else 0)
-        | (VOID if receipt.type == "void" else 0)
-        | (NOTHING if receipt.counts_nothing else 0),
-        receipt_hash(receipt.transaction_id, reversal=receipt.reversal),
-        receipt.occurred_at,
-        reading.add([line[1:] for line in lines]),
-        len(lines),
-        len(receipt.lines.sku),
-        group_of(receipt.currency, receipt.business_date),
-    )
+def _results(state: PartitionState, chunk: ChunkRead, done: Fold) -> list[str]:
+    """Which result each message has, in their order."""
+    already, kinds, moments, lines = state.applied, *(chunk.reading.column(name) for name in (KIND, MOMENT, ALL))
+    results: list[str] = []
+    for at, (offset, kind, moment, all_lines) in enumerate(zip(chunk.offsets, kinds, moments, lines, strict=True)):
+        if offset <= already:
+            result = REPLAYED
+        elif kind == ASK:
+            result = _refuse(state, chunk, at, chunk.refused[at], done)
+        elif kind & NOTHING:
+            result = _nothing(state, chunk, at, kind, done)
+        else:
+            result = _decide(state, chunk, at, kind, moment, done)
+            if result != "duplicate":
+                done.lines += all_lines
+        results.append(result)
+    return results
 
 
-def _decide(state: PartitionState, record: LogRecord, facts: Facts, items: dict[StoreWindow, Items], done: Fold) -> str:
-    """Which result a receipt has; one that is folded is noted among the items of its window."""
-    kind, identity, moment, first, lines, all_lines, group = facts
-    assert record.key is not None, "a receipt's key is its store"
-    store_id, offset = record.key.decode(), record.offset
-    store = state.stores.get(store_id)
-    if kind & NOTHING:
-        _check_void(kind, identity, store)
-        return "ignored"
-    if store is None:
-        store = state.stores[store_id] = Store()
-    start = state.windows.start_of(moment)
+def _decide(state: PartitionState, chunk: ChunkRead, at: int, kind: int, moment: int, done: Fold) -> str:
+    """The result of a receipt that counts something; one that is folded is noted among the items of its window."""
+    number, offset, windows = chunk.numbers[at], chunk.offsets[at], state.windows
+    store = chunk.stores[number] or chunk.open_store(state, number)
+    start = windows.start_of(moment)
     sign = -1 if kind & REVERSAL else 1
     if offset in state.ahead:
         # Its window's record landed before a crash, its PartitionRecord did not: it is in the totals already.
@@ -150,69 +115,76 @@ def _decide(state: PartitionState, record: LogRecord, facts: Facts, items: dict[
         sign = 0
         done.results[REPLAYED] += 1
         done.results["folded"] -= 1
-    elif identity in store.seen:
+    elif chunk.is_known(at) and _stands(state, chunk, at, store):
         return "duplicate"
-    elif not state.windows.is_open(start, store.watermark):
-        done.lines += all_lines
+    elif not windows.is_open(start, store.watermark):
+        done.late.append(_late(state, chunk.records[at], chunk.max_skew))
         return "late"
     else:
         found = store.windows.get(start)
         if found is None:
-            found = StoreWindow(store_id, start)
+            found = StoreWindow(chunk.names[number], start)
             store.add(found)
         window = found
-        window.ids[identity] = offset
-        window.applied = offset
-        window.receipts += sign
-    of_window = items.get(window)
-    if of_window is None:
-        of_window = items[window] = []
+    items = done.touched.get(window)
+    if items is None:
+        items = done.touched[window] = []
+        chunk.window_stores.append(number)
         window.owners = state.own if window.owners <= state.own else window.owners | state.own
-    of_window += (first, lines, group, offset, sign)
-    store.seen[identity] = offset
-    for closed in store.advance(moment, state.windows):
+    items += (at, sign)
+    chunk.starts[at] = start
+    for closed in store.advance(moment, windows):
         state.closed.append(Closed.of(closed, offset))
-    done.lines += all_lines
     done.newest = max(done.newest, moment)
     return "folded"
 
 
-def signed_lines(receipt: Receipt) -> list[tuple[int, str, int, int, int, int, int]]:
-    """(position, SKU, units, returned, revenue, discount, tax) of each line that is not void, signed.
-
-    A return line adds to `returned`, lowers revenue, discount and tax, and leaves units alone; a post_void
-    takes away what its lines would add.
-    """
-    lines = receipt.lines
-    turn = -1 if receipt.reversal else 1
-    signed = []
-    for at, sku in enumerate(lines.sku):
-        if lines.void is not None and lines.void[at]:
-            continue
-        back = lines.returned is not None and lines.returned[at]
-        units, returned = (0, lines.quantity[at]) if back else (lines.quantity[at], 0)
-        money = -turn if back else turn
-        signed.append(
-            (
-                at + 1,
-                sku,
-                turn * units,
-                turn * returned,
-                money * lines.amount[at],
-                money * lines.discount[at],
-                money * lines.tax[at],
-            )
-        )
-    return signed
+def _stands(state: PartitionState, chunk: ChunkRead, at: int, store: Store) -> bool:
+    """Whether a receipt was counted, and stands in a window that is open still."""
+    start = chunk.stands_in(at)
+    return start != NOWHERE and state.windows.is_open(start, store.watermark)
 
 
-def _check_void(kind: int, identity: int, store: Store | None) -> None:
-    if kind & VOID and store is not None and identity in store.seen:
-        raise Refused(
-            "$.type",
-            "void of a counted receipt: send a post_void",
-            "send a receipt of type post_void that carries the lines to take back",
-        )
+def _nothing(state: PartitionState, chunk: ChunkRead, at: int, kind: int, done: Fold) -> str:
+    """The result of a receipt that counts nothing."""
+    store = chunk.stores[chunk.numbers[at]]
+    if not (kind & VOID and store is not None and _stands(state, chunk, at, store)):
+        return "ignored"
+    fault = Refused(
+        "$.type",
+        "void of a counted receipt: send a post_void",
+        "send a receipt of type post_void that carries the lines to take back",
+    )
+    return _refuse(state, chunk, at, fault, done)
+
+
+def _refuse(state: PartitionState, chunk: ChunkRead, at: int, fault: Refused, done: Fold) -> str:
+    done.rejected.append(_dead_letter(chunk.records[at], fault, chunk.topic, state))
+    return "rejected"
+
+
+def _add_up(state: PartitionState, chunk: ChunkRead, done: Fold) -> None:
+    """Bring the windows that were touched up to date, and write what is to be sent of them."""
+    for window in done.touched:
+        if window.key is None:
+            window.key = window_key(state.partition, window.store_id, window.start, state.owner)
+    added = add_up(
+        Windows(
+            [window.value for window in done.touched],
+            [window.key or b"" for window in done.touched],
+            [window.start for window in done.touched],
+            chunk.window_stores,
+        ),
+        list(done.touched.values()),
+        chunk.reading,
+        chunk.offsets,
+        StoreNames(chunk.keys, [head_of(state.epoch, state.partition, name) for name in chunk.names]),
+        ROWS_PER_MESSAGE,
+        BATCH_BYTES,
+    )
+    for window, value in zip(done.touched, added.values, strict=True):
+        window.value = value
+    done.records, done.messages = added.records, added.messages
 
 
 def _late(state: PartitionState, record: LogRecord, max_skew: int) -> LateMessage:

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiokafka.errors import (
@@ -24,7 +24,9 @@ from aiokafka.errors import (
 
 from schemas.errors import Stop
 from streams.batches import fill
-from streams.flush import Message, Role
+from streams.flush import Role
+from streams.framed import Framed, Message
+from streams.framed_batch import FramedBatch
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +51,18 @@ class KafkaOutlet:
         self._topics = topics
         self._renew = renew
         self._ended = ended
-        self._compressing: list[tuple[asyncio.Future[Any] | None, Any, str, int, list[Message]]] = []
-        self._sent: list[tuple[asyncio.Future[Any], Any, str, int, list[Message]]] = []
+        self._compressing: list[tuple[asyncio.Future[Any] | None, Any, str, int, Sequence[Message]]] = []
+        self._sent: list[tuple[asyncio.Future[Any], Any, str, int, Sequence[Message]]] = []
 
-    async def send(self, role: Role, partition: int, messages: list[Message]) -> None:
+    async def send(self, role: Role, partition: int, messages: Sequence[Message]) -> None:
         """Hand messages over, in as few batches as they fit in; a large one goes out with the next `acknowledged`."""
         await self._send(self._topics[role], partition, messages)
 
-    async def _send(self, topic: str, partition: int, messages: list[Message]) -> None:
+    async def _send(self, topic: str, partition: int, messages: Sequence[Message]) -> None:
+        if isinstance(messages, Framed):
+            for framed in messages.batches:
+                await self._hand_over(FramedBatch(framed), topic, partition, Framed([framed]))
+            return
         producer = self._producer()
         at = 0
         while at < len(messages):
@@ -67,16 +73,19 @@ class KafkaOutlet:
                     f"A message of {len(messages[at][1] or b'')} bytes for {topic} does not fit in a batch.",
                     "Use a shorter TILLSTREAM_WINDOW.",
                 )
-            batch = builder, topic, partition, messages[begun:at]
-            if builder.size() >= WORTH_A_THREAD:
-                # Compressing lets go of the interpreter: meanwhile the next batch is made, and other partitions fold.
-                # Left to aiokafka's sender, it would hold up the loop.
-                built = asyncio.get_running_loop().run_in_executor(None, builder._build)  # noqa: SLF001  # kept in it
-                self._compressing.append((built, *batch))
-            elif self._compressing:  # in their order
-                self._compressing.append((None, *batch))
-            else:
-                await self._send_batch(*batch)
+            await self._hand_over(builder, topic, partition, messages[begun:at])
+
+    async def _hand_over(self, builder: Any, topic: str, partition: int, messages: Sequence[Message]) -> None:
+        batch = builder, topic, partition, messages
+        if builder.size() >= WORTH_A_THREAD:
+            # Compressing lets go of the interpreter: meanwhile the next batch is made, and other partitions fold.
+            # Left to aiokafka's sender, it would hold up the loop.
+            built = asyncio.get_running_loop().run_in_executor(None, builder._build)  # noqa: SLF001  # kept in it
+            self._compressing.append((built, *batch))
+        elif self._compressing:  # in their order
+            self._compressing.append((None, *batch))
+        else:
+            await self._send_batch(*batch)
 
     async def _send_compressed(self) -> None:
         waiting, self._compressing = self._compressing, []
@@ -85,7 +94,7 @@ class KafkaOutlet:
                 await built
             await self._send_batch(*batch)
 
-    async def _send_batch(self, builder: Any, topic: str, partition: int, messages: list[Message]) -> None:
+    async def _send_batch(self, builder: Any, topic: str, partition: int, messages: Sequence[Message]) -> None:
         producer = self._producer()
         try:
             try:
@@ -127,7 +136,7 @@ class KafkaOutlet:
         if attempt:
             log.warning("Kafka acknowledges again")
 
-    async def _failed(self, sent: list[Any]) -> list[tuple[BaseException, str, int, list[Message]]]:
+    async def _failed(self, sent: list[Any]) -> list[tuple[BaseException, str, int, Sequence[Message]]]:
         """What was not acknowledged, each with its fault, once all is answered or its client has ended."""
         waiting = {future for future, *_ in sent}
         while True:

@@ -10,16 +10,7 @@ import hashlib
 
 import msgspec
 
-from streams.state import PartitionState, StoreWindow
-
-
-class WindowRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A StoreWindow as it stands in the changelog; `rows` stay as they are until something is added to them."""
-
-    applied: int
-    receipts: int
-    ids: dict[int, int]
-    rows: msgspec.Raw
+from streams.state import PartitionState
 
 
 class PartitionRecord(msgspec.Struct, frozen=True, gc=False):
@@ -39,7 +30,6 @@ class PartitionRecord(msgspec.Struct, frozen=True, gc=False):
 
 _key_encoder = msgspec.json.Encoder()
 _encoder = msgspec.msgpack.Encoder()
-_window_decoder = msgspec.msgpack.Decoder(WindowRecord)
 _partition_decoder = msgspec.msgpack.Decoder(PartitionRecord)
 
 
@@ -60,17 +50,6 @@ def read_key(key: bytes) -> tuple[str | None, int, str]:
         return None, 0, owner
     store_id, start = name
     return store_id, start, owner
-
-
-def encode_window(window: StoreWindow) -> bytes:
-    """Value of a StoreWindow."""
-    return _encoder.encode((window.applied, window.receipts, window.ids, msgspec.Raw(window.rows)))
-
-
-def decode_window(value: bytes) -> WindowRecord:
-    """Read a StoreWindow's value."""
-    record: WindowRecord = _window_decoder.decode(value)
-    return record
 
 
 def encode_partition(state: PartitionState) -> bytes:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from streams.records import PartitionRecord, decode_partition, decode_window, read_key
-from streams.state import Closed, PartitionState, Store, StoreWindow
+from streams.records import PartitionRecord, decode_partition, read_key
+from streams.state import Closed, PartitionState, Store, StoreWindow, WindowRecord, decode_window
 from streams.windows import Windows
 
 
@@ -57,12 +57,13 @@ class Restore:
         Windows that the durable watermark has closed are not taken up: their keys wait for tombstones.
         """
         state = PartitionState(epoch, partition, owner, windows)
-        record = self._partition
-        if record is not None:
-            state.applied = record.applied
-            state.fingerprint = record.fingerprint
-            state.counts.update(record.counts)
-            state.stores = {name: Store(watermark) for name, watermark in record.watermarks.items()}
+        vouched = self._partition
+        if vouched is not None:
+            state.applied = vouched.applied
+            state.fingerprint = vouched.fingerprint
+            state.counts.update(vouched.counts)
+            state.stores = {name: Store(watermark) for name, watermark in vouched.watermarks.items()}
+        seen: dict[str, tuple[list[int], list[int]]] = {}
         for (store_id, start), owners in self._windows.items():
             window = StoreWindow(store_id, start)
             window.owners = frozenset(owners)
@@ -72,22 +73,26 @@ class Restore:
                 continue
             if store is None:
                 store = state.stores[store_id] = Store()
-            _fill(window, owners.values())
+            record = _fill(window, owners.values())
             store.add(window)
-            for receipt, offset in window.ids.items():
+            hashes, starts = seen.setdefault(store_id, ([], []))
+            for receipt, offset in record.ids.items():
                 if offset <= state.applied:
-                    store.seen[receipt] = offset
+                    hashes.append(receipt)
+                    starts.append(start)
                 else:
                     state.ahead.add(offset)
+        for store_id, receipts in seen.items():
+            state.stores[store_id].seen.note(*receipts)
         self._windows = {}
         return state
 
 
-def _fill(window: StoreWindow, values: Iterable[bytes]) -> None:
+def _fill(window: StoreWindow, values: Iterable[bytes]) -> WindowRecord:
+    """Give a window the largest of what its owners left; returns what it says."""
+    newest = window.record
     for value in values:
         record = decode_window(value)
-        if record.applied > window.applied:
-            window.applied = record.applied
-            window.receipts = record.receipts
-            window.ids = record.ids
-            window.rows = bytes(record.rows)
+        if record.applied > newest.applied:
+            newest, window.value = record, value
+    return newest

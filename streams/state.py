@@ -10,6 +10,9 @@ import hashlib
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
+import msgspec
+
+from kernel.seen import Seen
 from streams.windows import Windows
 
 RESULTS = ("folded", "duplicate", "late", "rejected", "ignored")
@@ -24,33 +27,57 @@ def receipt_hash(transaction_id: str, *, reversal: bool) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 
 
+class WindowRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A StoreWindow as it stands in the changelog.
+
+    `applied` is the largest offset folded into it, `ids` maps a receipt's hash to the offset it was folded at, `rows`
+    are the running totals (MessagePack of schemas.window.Rows); a row's version is the offset of its last change.
+    """
+
+    applied: int
+    receipts: int
+    ids: dict[int, int]
+    rows: msgspec.Raw
+
+
+_decoder = msgspec.msgpack.Decoder(WindowRecord)
+_NEW = WindowRecord(-1, 0, {}, msgspec.Raw())
+
+
 class StoreWindow:
     """Everything one store sold in one window.
 
-    `applied` is the largest offset folded into it, `ids` maps a receipt's hash to the offset it was folded at,
-    `rows` are the running totals as MessagePack of schemas.window.Rows, in which form the changelog has them too; a
-    row's version is the offset of its last change. `owners` are those whose record of this window may stand in the
-    changelog, `key` is that of this owner's, once it was written.
+    `value` is all that is known of it, as the changelog has it: MessagePack of a WindowRecord, empty where nothing was
+    added yet. `owners` are those whose record of this window may stand in the changelog, `key` is that of this owner's,
+    once it was written.
     """
 
-    __slots__ = ("applied", "ids", "key", "owners", "receipts", "rows", "start", "store_id")
+    __slots__ = ("key", "owners", "start", "store_id", "value")
 
     def __init__(self, store_id: str, start: int) -> None:
         self.store_id = store_id
         self.start = start
-        self.applied = -1
-        self.receipts = 0
-        self.ids: dict[int, int] = {}
-        self.rows = b""
+        self.value = b""
         self.owners: frozenset[str] = frozenset()
         self.key: bytes | None = None
+
+    @property
+    def record(self) -> WindowRecord:
+        """What the value says; decoded each time, since the kernel alone needs it often."""
+        return decode_window(self.value) if self.value else _NEW
+
+
+def decode_window(value: bytes) -> WindowRecord:
+    """Read a StoreWindow's value."""
+    record: WindowRecord = _decoder.decode(value)
+    return record
 
 
 class Store:
     """One store's watermark and open windows.
 
-    `seen` maps the hash of each receipt that stands in an open window, folded at or before the partition's
-    `applied`, to its offset. `starts` is a heap of the open windows' starts, the oldest first.
+    `seen` knows each receipt that stands in an open window, folded at or before the partition's `applied`. `starts` is
+    a heap of the open windows' starts, the oldest first.
     """
 
     __slots__ = ("seen", "starts", "watermark", "windows")
@@ -59,7 +86,7 @@ class Store:
         self.watermark = watermark
         self.windows: dict[int, StoreWindow] = {}
         self.starts: list[int] = []
-        self.seen: dict[int, int] = {}
+        self.seen = Seen()
 
     def add(self, window: StoreWindow) -> None:
         """Take up an open window."""
@@ -76,10 +103,7 @@ class Store:
             return []
         closed = []
         while starts and not windows.is_open(starts[0], occurred_at):
-            window = self.windows.pop(heappop(starts))
-            for receipt in window.ids:
-                self.seen.pop(receipt, None)
-            closed.append(window)
+            closed.append(self.windows.pop(heappop(starts)))
         return closed
 
 
@@ -87,7 +111,7 @@ class Store:
 class Closed:
     """What names the changelog keys of a closed window, and the offset whose fold closed it.
 
-    Not the window itself: its rows would stay in memory for as long as no commit is accepted. `key` is the one of the
+    Not the window itself: its value would stay in memory for as long as no commit is accepted. `key` is the one of the
     owner that closed it, where it was written before.
     """
 

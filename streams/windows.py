@@ -26,3 +26,7 @@ class Windows:
     def is_open(self, start: int, watermark: int | None) -> bool:
         """Whether it still takes receipts. A store without a watermark has every window open."""
         return watermark is None or watermark < start + self.width + self.grace
+
+    def oldest(self, watermark: int | None) -> int:
+        """The smallest moment that may be the start of an open window."""
+        return -(1 << 62) if watermark is None else watermark - self.width - self.grace + 1

@@ -19,7 +19,6 @@ import psutil
 
 from schemas.topics import FIRST_EPOCH
 from streams.app import make_app, run_app
-from streams.records import encode_window
 from tillstream import aio
 from tillstream import settings as settings_module
 from tillstream.roles import worker_config
@@ -44,7 +43,7 @@ async def restore() -> dict[str, Any]:
         found["memory"] = memory().rss - found["memory"]
         windows = [window for state in states for store in state.stores.values() for window in store.windows.values()]
         found["windows"] = len(windows)
-        found["rows"] = sum(open_rows(encode_window(window)) for window in windows)
+        found["rows"] = sum(open_rows(window.value) for window in windows)
         stop.set()
 
     app = make_app(worker_config(settings_module.load(), FIRST_EPOCH), ready)

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import jsonschema
-import msgspec
 import pytest
 
 from schemas import alert, deadletter, epoch, json_schema, late, stock, window
@@ -107,10 +106,9 @@ def test_messages_of_our_own_are_valid():
     found = window.WindowMessage(1, 3, "12", 1_795_453_500_000_000, 1, 17, rows)
     assert window.decode(window.encode(found)) == found
     assert valid("window", json.loads(window.encode(found)))
-    for store in ["12", 'a "quoted" \\ one', "æ"]:  # as the flush puts it together
+    for store in ["12", 'a "quoted" \\ one', "æ"]:
         whole = window.WindowMessage(1, 3, store, 1_795_453_500_000_000, -1, 17, rows)
-        head = window.head_of(1, 3, store)
-        assert window.with_rows(head, 1_795_453_500_000_000, -1, 17, msgspec.json.encode(rows)) == window.encode(whole)
+        assert window.encode(whole).startswith(window.head_of(1, 3, store) + b"1795453500000000,")
     counts = window.CountsMessage(1, 3, 17, {"folded": 18})
     assert valid("counts", json.loads(window.encode(counts)))
     straggler = late.LateMessage(

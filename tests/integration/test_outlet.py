@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas import topics
 from schemas.errors import Stop
+from streams.framed import Framed
 from streams.outlet import KafkaOutlet, renewing
 from tests.unit.streams.producers import MemoryProducer
 from tillstream import kafka
@@ -59,7 +60,16 @@ async def test_a_producer_as_the_outlet_needs_it(kind, migrated):
         await outlet.send("late", 1, sent)
         await outlet.send("late", 1, [tombstone, large, tombstone])
         await outlet.acknowledged()
-        assert await landed(late, 1) == [*sent, tombstone, large, tombstone]
+        written = Framed([])
+        for key, value, _ in sent:
+            written = written.and_then(key, value)
+        await outlet.send("late", 1, Framed([*written.batches, *written.and_then(None, b"last").batches]))
+        await outlet.send("late", 1, [tombstone])
+        await outlet.acknowledged()
+        whole = [(key, value, []) for key, value, _ in sent]
+        assert await landed(late, 1) == [
+            *sent, tombstone, large, tombstone, *whole, *whole, (None, b"last", []), tombstone,
+        ]  # fmt: skip
         await outlet.send("late", 99, sent)
         with pytest.raises(Stop, match=r"has no partition 99"):
             await outlet.acknowledged()

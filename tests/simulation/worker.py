@@ -14,8 +14,9 @@ from typing import Any
 from schemas import topics
 from streams.agents import PartitionTask
 from streams.chunks import AFTER_SEEK, Chunk
-from streams.flush import Message, Role
+from streams.flush import Role
 from streams.fold import fold
+from streams.framed import Message
 from streams.records import fingerprint
 from streams.restore import Restore
 from streams.same_log import LogView, check_log

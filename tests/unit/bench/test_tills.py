@@ -14,7 +14,7 @@ from lib.till_text import CURRENCY
 from lib.tills import DAY, WINDOW, Chain
 
 from schemas.admission import admit
-from streams.fold import signed_lines
+from streams.chunk_read import signed_lines
 
 GRACE = 2 * DAY
 SMALL = Chain(20_000)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from kernel.reading import ASK, COUNTED, LINE_WIDTH, NOTHING, REVERSAL, VOID, Reading, group_of
+from kernel.reading import ASK, COLUMNS, COUNTED, LINE_WIDTH, NOTHING, REVERSAL, VOID, Reading, group_of
 from schemas.admission import admit
 from schemas.currency import CODES
 from schemas.errors import Refused
-from streams.fold import signed_lines
+from streams.chunk_read import signed_lines
 from streams.state import receipt_hash
 
 
@@ -15,9 +15,14 @@ def read(messages, timestamp_ms, max_skew_us):
     keys, values = [key or b"" for key, _ in messages], [value or b"" for _, value in messages]
     reading = Reading(keys, values, [timestamp_ms] * len(messages), max_skew_us, CODES)
     return [
-        None if kind == ASK else (kind, identity, moment, alls, group, lines_of(reading, first, kept))
-        for kind, identity, moment, first, kept, alls, group in reading.facts()
+        None if kind == ASK else (kind, identity % 2**64, moment, alls, group, lines_of(reading, first, kept))
+        for kind, identity, moment, first, kept, alls, group in facts(reading)
     ]
+
+
+def facts(reading):
+    """All that is known of each receipt, in the order of the columns."""
+    return zip(*map(reading.column, range(COLUMNS)), strict=True)
 
 
 def lines_of(reading, first, many):

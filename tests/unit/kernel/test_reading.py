@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel import buffers, library
-from kernel.reading import ASK, NOTHING, Reading
+from kernel.reading import ASK, COUNTED, FIRST, IDENTITY, KIND, NOTHING, Reading
 from schemas.currency import CODES
-from tests.unit.kernel.agreement import differences, expected, lines_of, read
+from tests.unit.kernel.agreement import differences, expected, facts, lines_of, read
 from tests.unit.schemas.receipts import RECEIPT, encoded
 from tests.unit.schemas.test_ways_agree import receipts
 
@@ -123,12 +123,23 @@ def test_void_lines_are_left_out_and_counted():
 
 def test_lines_that_were_read_in_another_way_stand_beside_the_kernels_own():
     reading = Reading([b"12", b"12"], [encoded(PLAIN), b"?"], [NOW_MS] * 2, HOUR, CODES)
-    facts = list(reading.facts())
-    assert [one[0] == ASK for one in facts] == [False, True]
+    assert reading.left_over() == [1]
     many = [(f"sku-{number}-æ", number, 0, 2, 3, 4) for number in range(5_000)]  # more than the buffer was made for
-    first = reading.add(many)
-    assert lines_of(reading, first, len(many)) == many
-    assert [sku for sku, *_ in lines_of(reading, facts[0][3], 2)] == ["1", "2"]
+    for identity in (5, 2**64 - 5):
+        reading.put(1, COUNTED, identity, 7, many, 9, 11)
+        assert reading.left_over() == []
+        assert [list(one)[0:3] + list(one)[4:] for one in facts(reading)][1] == [
+            1,
+            reading.column(IDENTITY)[1],
+            7,
+            5_000,
+            9,
+            11,
+        ]
+        assert reading.column(IDENTITY)[1] % 2**64 == identity
+        assert lines_of(reading, reading.column(FIRST)[1], len(many)) == many
+    assert [sku for sku, *_ in lines_of(reading, reading.column(FIRST)[0], 2)] == ["1", "2"]
+    assert reading.column(KIND)[0] != ASK
 
 
 def test_buffers_are_used_again_but_for_those_above_the_limit(monkeypatch):

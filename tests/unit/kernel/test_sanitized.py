@@ -59,7 +59,7 @@ def run(sanitized, *arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("file", ["test_reading.py", "test_sums.py"])
+@pytest.mark.parametrize("file", ["test_reading.py", "test_sums.py", "test_seen.py"])
 def test_nothing_is_read_or_written_beyond_its_buffer(sanitized, file):
     done = run(sanitized, f"tests/unit/kernel/{file}", "--hypothesis-seed=1")
     assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]

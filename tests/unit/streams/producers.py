@@ -10,6 +10,8 @@ import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from aiokafka.record.memory_records import MemoryRecords
+
 
 @dataclass
 class MemoryBatch:
@@ -44,10 +46,23 @@ class MemoryBatch:
         return size
 
 
+def records_of(batch):
+    """What aiokafka, and so any client of Kafka's, reads in a batch that was written whole."""
+    text = batch._build()
+    assert len(text) == batch.size()
+    found = MemoryRecords(text).next_batch()
+    assert found.validate_crc()
+    records = list(found)
+    assert [record.offset for record in records] == list(range(batch.record_count()))
+    assert found.next_offset == batch.record_count()
+    return [(record.key, record.value, list(record.headers)) for record in records]
+
+
 @dataclass
 class MemoryProducer:
     """Keeps what lands in `log`. `faults` are taken one a batch: None, or (where, error).
 
+    `built_in` says of each batch in which thread it was compressed, of one that was written whole whether it was yet.
     `where` is "sending" (send_batch raises), "lost" (nothing lands, the acknowledgement fails) or "unheard" (it
     lands, and the acknowledgement fails all the same). `added` partitions are heard of with the next metadata.
     """
@@ -74,13 +89,13 @@ class MemoryProducer:
         if partition >= self.partitions:
             raise AssertionError("Unrecognized partition")
         self.batches += 1
-        self.built_in.append(batch.built_in)
+        self.built_in.append(batch.built_in if isinstance(batch, MemoryBatch) else int(batch._built is not None))
         where, error = (self.faults.pop(0) if self.faults else None) or ("", None)
         if where == "sending":
             raise error
         future = asyncio.get_running_loop().create_future()
         if where != "lost":
-            self.log[topic, partition].extend(batch.records)
+            self.log[topic, partition].extend(batch.records if isinstance(batch, MemoryBatch) else records_of(batch))
         if error is None:
             future.set_result(None)
         else:

@@ -174,7 +174,7 @@ def test_no_tombstone_ever_names_an_open_window_or_a_partition_record():
 def test_a_flush_of_nothing_new_still_vouches_and_commits():
     operations = stepped(me(), log_of([b"{"]))
     assert [op.step for op in operations] == [1, 1, 1, 2, 3, 3, 4]
-    assert operations[0].messages == []
+    assert list(operations[0].messages) == []
 
 
 def test_every_message_says_of_which_epoch_and_partition_it_is():

@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from kernel.seen import NOWHERE
 from schemas.deadletter import KEPT_BYTES
 from streams.flush import Send, flush
 from streams.fold import REPLAYED, ROWS_PER_MESSAGE, fold
-from streams.state import PartitionState
+from streams.state import PartitionState, receipt_hash
 from streams.windows import Windows
 
 from .world import MAX_SKEW, MINUTE, Record, folded, log_of, message, moment
@@ -44,6 +45,19 @@ def stood(values, windows=WINDOWS, key=b"12"):
     """(state, Fold) after folding all messages as one chunk."""
     state = PartitionState(1, 0, "me", windows)
     return state, fold(state, log_of(values, key), "pos.receipts", MAX_SKEW)
+
+
+def one_by_one(values, windows=WINDOWS):
+    """The state after folding each message as a chunk."""
+    state = PartitionState(1, 0, "me", windows)
+    for record in log_of(values):
+        fold(state, [record], "pos.receipts", MAX_SKEW)
+    return state
+
+
+def stood_in(state, transaction_id):
+    """The start of the window in which a sale of store 12 is known to stand."""
+    return state.stores["12"].seen.start_of(receipt_hash(transaction_id, reversal=False))
 
 
 def exactly(microseconds, transaction_id="edge", **more):
@@ -349,7 +363,8 @@ class TestGrace:
         state, _ = stood([message("a", 0), message("b", 2), message("c", 15)])
         [window] = state.stores["12"].windows.values()
         assert window.start == moment(15)
-        assert list(state.stores["12"].seen.values()) == [2]
+        assert stood_in(state, "a") in (NOWHERE, moment(0)), "where it stands is over"
+        assert stood_in(state, "c") == moment(15)
         assert [(closed.store_id, closed.start) for closed in state.closed] == [("12", moment(0))]
 
 
@@ -373,6 +388,22 @@ class TestDuplicates:
         sent = folded([message("t1", 0), copy], WINDOWS)
         assert sent.results() == {"folded": 1, "duplicate": 1}
         assert list(sent.totals().values()) == [(ONE, 0, CROWN, 0, 0, 1)]
+
+    @pytest.mark.parametrize("many", [2, 3, 5])
+    def test_copies_of_one_chunk_count_once(self, many):
+        state, _ = stood([message("t1", 0), message("other", 1)] * many)
+        assert (state.counts["folded"], state.counts["duplicate"]) == (2, 2 * many - 2)
+
+    def test_a_copy_in_the_chunk_that_closes_its_window_is_one_no_more(self):
+        values = [message("t1", 0), message("t1", 0), message("b", 15), message("t1", 14)]
+        for state in (stood(values)[0], one_by_one(values)):
+            assert (state.counts["folded"], state.counts["duplicate"], state.counts["late"]) == (3, 1, 0)
+            assert stood_in(state, "t1") == moment(10)
+
+    def test_a_late_one_is_followed_by_copies_that_are_late_too_or_count(self):
+        values = [message("b", 15), message("t1", 0), message("t1", 0), message("t1", 15), message("t1", 15)]
+        for state in (stood(values)[0], one_by_one(values)):
+            assert (state.counts["folded"], state.counts["late"], state.counts["duplicate"]) == (2, 2, 1)
 
     def test_a_copy_with_a_new_time_is_known_for_as_long_as_the_firsts_window_is_open(self):
         """minute   0    14          15   16

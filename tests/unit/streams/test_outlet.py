@@ -17,7 +17,8 @@ from aiokafka.errors import (
 
 from schemas.errors import Stop
 from streams import outlet
-from streams.outlet import KafkaOutlet
+from streams.framed import Framed
+from streams.outlet import WORTH_A_THREAD, KafkaOutlet
 
 from .producers import MemoryProducer
 
@@ -31,6 +32,14 @@ def soon(monkeypatch):
 
 def messages(many, size=10):
     return [(b"k%d" % at, b"v" * size, [("at", b"%d" % at)]) for at in range(many)]
+
+
+def framed(*sizes):
+    """Batches written whole, each of one message of a size and a tombstone's key."""
+    batches = []
+    for size in sizes:
+        batches += Framed([]).and_then(b"k" * size, b"v" * size).and_then(None, b"last").batches
+    return Framed(batches)
 
 
 async def nothing():
@@ -106,6 +115,26 @@ async def test_only_the_batch_that_failed_is_sent_again():
         "changelog": 1, "sales.windows": 1, "pos.late": 1,
     }  # fmt: skip
     assert producer.batches == 4
+
+
+async def test_batches_that_were_written_whole_go_as_they_are_and_large_ones_are_compressed_before():
+    producer = MemoryProducer()
+    out = outlet_of(producer)
+    sent = framed(WORTH_A_THREAD, 10, 0)
+    await out.send("state", 0, sent)
+    await out.send("state", 0, messages(1))
+    await out.acknowledged()
+    assert producer.log["changelog", 0] == [*sent, *messages(1)]
+    assert producer.built_in[:3] == [1, 0, 0]
+
+
+async def test_of_batches_that_were_written_whole_only_the_one_that_failed_is_sent_again():
+    producer = MemoryProducer(faults=[None, ("lost", KafkaTimeoutError()), None])
+    out = outlet_of(producer)
+    first, second, third = (framed(size) for size in (1, 2, 3))
+    await out.send("state", 0, Framed([*first.batches, *second.batches, *third.batches]))
+    await out.acknowledged()
+    assert producer.log["changelog", 0] == [*first, *third, *second]
 
 
 async def test_where_the_client_sends_no_more_another_one_does():

@@ -10,9 +10,7 @@ from streams.fold import REPLAYED, fold
 from streams.records import (
     PartitionRecord,
     decode_partition,
-    decode_window,
     encode_partition,
-    encode_window,
     fingerprint,
     partition_key,
     read_key,
@@ -57,14 +55,15 @@ class TestWhichRecordHolds:
         state = restored(old + new if order == "old first" else new + old)
         assert (state.applied, state.counts["folded"]) == (2, 3)
         [window] = state.stores["12"].windows.values()
-        assert (window.applied, window.receipts, len(window.ids)) == (2, 3, 3)
+        found = window.record
+        assert (found.applied, found.receipts, len(found.ids)) == (2, 3, 3)
         assert window.owners == {"old", "new"}
 
     def test_window_and_partition_may_be_of_different_owners(self):
         old, new = self.records()
         state = restored(new[:1] + old)  # of the new owner only the window's record landed
         assert state.applied == 0
-        assert state.stores["12"].windows[W0].applied == 2
+        assert state.stores["12"].windows[W0].record.applied == 2
         assert state.ahead == {1, 2}
 
     def test_an_owners_later_record_takes_its_earlier_ones_place(self):
@@ -72,7 +71,7 @@ class TestWhichRecordHolds:
         Worker(self.LOG, sent, WINDOWS, "only").run(chunk=1)
         assert len(sent.changelog) == 6
         state = restored(sent.changelog)
-        assert state.stores["12"].windows[W0].applied == 2
+        assert state.stores["12"].windows[W0].record.applied == 2
         assert state.stores["12"].windows[W0].owners == {"only"}
 
     @pytest.mark.parametrize("steps", [(1,), (3,), (1, 3)])
@@ -89,7 +88,7 @@ class TestWhichRecordHolds:
         kept = dict(sent.changelog)
         state = restored(kept.items())
         assert (state.applied, state.counts["folded"], state.ahead) == (2, 3, set())
-        assert state.stores["12"].windows[W0].receipts == 3
+        assert state.stores["12"].windows[W0].record.receipts == 3
 
     def test_the_new_owner_is_the_one_that_was_drawn(self):
         assert restored(self.records()[0], "drawn").owner == "drawn"
@@ -153,7 +152,7 @@ class TestAhead:
     def test_what_a_window_holds_beyond_applied_is_known_to_come_again(self):
         state = restored(self.crashed().changelog)
         assert state.ahead == {1, 3}, "offset 2 is a duplicate, which no window holds"
-        assert len(state.stores["12"].seen) == 1, "only what stands at or before `applied` makes a duplicate"
+        assert state.stores["12"].seen.used == 1, "only what stands at or before `applied` makes a duplicate"
 
     def test_it_is_replayed_not_folded_twice_and_its_rows_are_sent_again(self):
         sent = self.crashed()
@@ -215,9 +214,8 @@ class TestRecordsComeBackAsTheyWere:
     @settings(deadline=None)
     def test_a_store_window(self, applied, receipts, ids, found):
         window = StoreWindow("12", W0)
-        window.applied, window.receipts, window.ids = applied, receipts, ids
-        window.rows = msgspec.msgpack.encode(found)
-        record = decode_window(encode_window(window))
+        window.value = msgspec.msgpack.encode((applied, receipts, ids, found))
+        record = window.record
         assert (record.applied, record.receipts, record.ids) == (applied, receipts, ids)
         assert msgspec.msgpack.decode(record.rows) == found
 

@@ -1,0 +1,17 @@
+// What goes from one part of the kernel to another, by number; kernel/reading.py has the same.
+#ifndef TILLSTREAM_COLUMNS_H
+#define TILLSTREAM_COLUMNS_H
+
+#include <stdint.h>
+
+// Of a receipt, and what its kind may say. A chunk's columns stand one after the other, KIND of all receipts first.
+enum { KIND, IDENTITY, OCCURRED_AT, FIRST, KEPT, ALL, GROUP };
+enum { ASK = 0, COUNTED = 1, REVERSAL = 2, VOID = 4, NOTHING = 8 };
+
+// Of a line: five figures, signed as they are to be added, and where the SKU stands in the text.
+enum { UNITS, RETURNED, REVENUE, DISCOUNT, TAX, SKU_AT, SKU_LENGTH, LINE_WIDTH };
+
+// Stands for no window's start.
+#define NOWHERE INT64_MIN
+
+#endif
