@@ -11,7 +11,10 @@ enum { ASK = 0, COUNTED = 1, REVERSAL = 2, VOID = 4, NOTHING = 8 };
 // Of a line: five figures, signed as they are to be added, and where the SKU stands in the text.
 enum { UNITS, RETURNED, REVENUE, DISCOUNT, TAX, SKU_AT, SKU_LENGTH, LINE_WIDTH };
 
-// Stands for no window's start.
+// Of a record of the log. Lengths are -1 where there is none.
+enum { OFFSET, TIMESTAMP, KEY_AT, KEY_LENGTH, VALUE_AT, VALUE_LENGTH, RECORD_WIDTH };
+
+// Stands for no window's start, and for no time.
 #define NOWHERE INT64_MIN
 
 #endif

@@ -20,7 +20,7 @@ class SUMS(ctypes.Structure):
         *((name, _POINTER) for name in ("values", "keys", "value_ends", "key_ends", "starts", "stores", "items")),
         *((name, _POINTER) for name in ("item_ends", "ids", "heads", "id_ends", "head_ends")),
         ("many", _NUMBER),
-        *((name, _POINTER) for name in ("columns", "offsets", "lines", "text", "more")),
+        *((name, _POINTER) for name in ("columns", "records_read", "lines", "text", "more")),
         ("text_length", _NUMBER),
         ("seed", _SEED),
         ("most_rows", _NUMBER),
@@ -32,9 +32,11 @@ class SUMS(ctypes.Structure):
     ]
 
 
-# By the order of their parameters in receipts.c, rows.c and seen.c.
+# By the order of their parameters in records.c, receipts.c, rows.c and seen.c.
 _FUNCTIONS = {
-    "read_receipts": [_NUMBER, *[_POINTER] * 5, _NUMBER, *[_POINTER] * 3],
+    "read_records": [_NUMBER, _POINTER, *[_NUMBER] * 5, _POINTER],
+    "move_records": [_NUMBER, _POINTER, _NUMBER],
+    "read_receipts": [_NUMBER, *[_POINTER] * 2, _NUMBER, *[_POINTER] * 3],
     "scratch_bytes": [_POINTER],
     "sum_windows": [_POINTER],
     "number_stores": [_NUMBER, *[_POINTER] * 4, _SEED, _NUMBER, *[_POINTER] * 5],

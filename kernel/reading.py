@@ -6,12 +6,12 @@ What it does not judge is left to `schemas.decode`, whose rules it keeps; a test
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from functools import lru_cache
-from itertools import accumulate
 
 from kernel.buffers import address, buffers
 from kernel.library import kernel
+from kernel.records import Records
 
 # What a kind may say: ASK is that the receipt was not read here; the others are bits.
 ASK, COUNTED, REVERSAL, VOID, NOTHING = 0, 1, 2, 4, 8
@@ -43,37 +43,23 @@ def group_of(currency: str, business_date: str) -> int:
 class Reading:
     """Receipts that were read, and their lines, in columns.
 
-    `keys`, `values` and `timestamps_ms` are those of Kafka's records, in the same order; `currencies` are the codes
-    there are. `lines` has LINE_WIDTH numbers a line: five figures, signed, and where its SKU stands in `text` and then
-    `more`.
+    `currencies` are the codes there are. `lines` has LINE_WIDTH numbers a line: five figures, signed, and where its SKU
+    stands in the text of the records and then `more`.
 
     Of each receipt there is its KIND; its IDENTITY (streams.state.receipt_hash, as a signed number); its MOMENT, in
     microseconds since the Unix epoch; its FIRST line; how many lines it has without void ones (KEPT), and with them
     (ALL); its GROUP, as `group_of`.
     """
 
-    def __init__(
-        self,
-        keys: Sequence[bytes],
-        values: Sequence[bytes],
-        timestamps_ms: Iterable[int],
-        max_skew_us: int,
-        currencies: Collection[str],
-    ) -> None:
-        self.many = many = len(values)
-        self.text = b"".join(values)
+    def __init__(self, records: Records, max_skew_us: int, currencies: Collection[str]) -> None:
+        self.records, self.many = records, len(records)
         self.more = bytearray()
-        self.keys, self.key_ends = b"".join(keys), array("q", accumulate(map(len, keys)))
-        ends, stamps = array("q", accumulate(map(len, values))), array("q", timestamps_ms)
-        self.columns = array("q", bytes(8 * COLUMNS * many))
-        with buffers.lent("lines", LINE_WIDTH * (len(self.text) // SHORTEST_LINE + 2)) as room:
+        self.columns = array("q", bytes(8 * COLUMNS * self.many))
+        with buffers.lent("lines", LINE_WIDTH * (len(records.text) // SHORTEST_LINE + 2)) as room:
             found: int = kernel().read_receipts(
-                many,
-                self.text,
-                address(ends),
-                self.keys,
-                address(self.key_ends),
-                address(stamps),
+                self.many,
+                records.text,
+                address(records.places),
                 max_skew_us,
                 _currencies(frozenset(currencies)),
                 address(self.columns),
@@ -101,7 +87,7 @@ class Reading:
         first = len(self.lines) // LINE_WIDTH
         for sku, *figures in lines:
             text = sku.encode()
-            self.lines.extend((*figures, len(self.text) + len(self.more), len(text)))
+            self.lines.extend((*figures, len(self.records.text) + len(self.more), len(text)))
             self.more += text
         signed = identity - (1 << 64) if identity >> 63 else identity
         for name, number in enumerate((kind, signed, moment, first, len(lines), all_lines, group)):

@@ -136,24 +136,25 @@ static bool is_ahead(int64_t occurred_at, int64_t timestamp_ms, int64_t max_skew
     return timestamp_ms < -furthest || occurred_at - max_skew_us > timestamp_ms * 1000;
 }
 
-// Read `many` messages, which stand in `text` one after the other, each up to its end in `ends`; `keys` likewise.
-// `currencies` has a byte for each of AAA to ZZZ. `columns` are seven of `many` numbers each; `lines` has room for a line
-// in each 30 bytes of text. Returns how many lines there are.
-int64_t read_receipts(int64_t many, const uint8_t *text, const int64_t *ends, const uint8_t *keys,
-                      const int64_t *key_ends, const int64_t *timestamps_ms, int64_t max_skew_us,
+// Read the receipts of `many` records, whose keys and values stand in `text`. `currencies` has a byte for each of AAA to
+// ZZZ. `columns` are seven of `many` numbers each; `lines` has room for a line in each 30 bytes of text. Returns how many
+// lines there are.
+int64_t read_receipts(int64_t many, const uint8_t *text, const int64_t *records, int64_t max_skew_us,
                       const uint8_t *currencies, int64_t *columns, int64_t *lines) {
     int64_t found = 0;
     for (int64_t i = 0; i < many; i++) {
-        const uint8_t *begin = text + (i ? ends[i - 1] : 0);
-        Text rest = {begin, text + ends[i]};
-        Span key = {keys + (i ? key_ends[i - 1] : 0), key_ends[i] - (i ? key_ends[i - 1] : 0)};
+        const int64_t *record = records + i * RECORD_WIDTH;
+        const uint8_t *begin = text + record[VALUE_AT];
         int64_t *first = lines + found * LINE_WIDTH;
         Receipt receipt = {0};
         columns[KIND * many + i] = ASK;
-        if (ends[i] - (begin - text) > MOST_BYTES || !take_receipt(&rest, text, currencies, first, &receipt)) continue;
+        if (record[KEY_LENGTH] < 0 || record[VALUE_LENGTH] < 0 || record[VALUE_LENGTH] > MOST_BYTES) continue;
+        Text rest = {begin, begin + record[VALUE_LENGTH]};
+        Span key = {text + record[KEY_AT], record[KEY_LENGTH]};
+        if (!take_receipt(&rest, text, currencies, first, &receipt)) continue;
         if (receipt.store_id.length != key.length || memcmp(receipt.store_id.at, key.at, (size_t)key.length) != 0)
             continue;
-        if (is_ahead(receipt.occurred_at, timestamps_ms[i], max_skew_us)) continue;
+        if (is_ahead(receipt.occurred_at, record[TIMESTAMP], max_skew_us)) continue;
         bool reversal = receipt.type == POST_VOID;
         for (int64_t k = 0; k < receipt.kept; k++)
             sign(first + k * LINE_WIDTH, receipt.type == RETURN, reversal ? -1 : 1);

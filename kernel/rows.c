@@ -28,7 +28,7 @@ typedef struct {
     const uint8_t *ids, *heads;  // of each store: the key of its messages, and what they begin with
     const int64_t *id_ends, *head_ends;
     int64_t many;  // receipts that were read
-    const int64_t *columns, *offsets, *lines;
+    const int64_t *columns, *records_read, *lines;
     const uint8_t *text, *more;
     int64_t text_length;
     uint64_t seed;
@@ -46,6 +46,10 @@ static Span part_of(const uint8_t *texts, const int64_t *ends, int64_t at) {
 }
 
 static int64_t first_item(const Sums *sums, int64_t w) { return w ? sums->item_ends[w - 1] : 0; }
+
+static int64_t offset_of(const Sums *sums, const int64_t *item) {
+    return sums->records_read[item[PLACE] * RECORD_WIDTH + OFFSET];
+}
 
 static int64_t column(const Sums *sums, int name, const int64_t *item) {
     return sums->columns[name * sums->many + item[PLACE]];
@@ -129,7 +133,7 @@ static bool take_value(Window *window, Span value, Head *head) {
 // Add one receipt's lines; with a SIGN of 0 the rows hold them already, and are only to be sent again.
 static bool add_item(Window *window, const Sums *sums, const int64_t *item) {
     int64_t first = column(sums, FIRST, item), kept = column(sums, KEPT, item), group = column(sums, GROUP, item);
-    int64_t offset = sums->offsets[item[PLACE]];
+    int64_t offset = offset_of(sums, item);
     for (int64_t i = 0; i < kept; i++) {
         const int64_t *line = sums->lines + (first + i) * LINE_WIDTH;
         int64_t at = line[SKU_AT];
@@ -199,7 +203,7 @@ static uint8_t *put_value(const Window *window, const Sums *sums, int64_t w, Hea
     for (int64_t i = first_item(sums, w); i < sums->item_ends[w]; i++) {
         const int64_t *item = sums->items + i * ITEM_WIDTH;
         if (item[SIGN] == 0) continue;
-        head->applied = sums->offsets[item[PLACE]];
+        head->applied = offset_of(sums, item);
         head->receipts += item[SIGN];
         added++;
     }
@@ -213,7 +217,7 @@ static uint8_t *put_value(const Window *window, const Sums *sums, int64_t w, Hea
         const int64_t *item = sums->items + i * ITEM_WIDTH;
         if (item[SIGN] == 0) continue;
         out = put_unsigned(out, (uint64_t)column(sums, IDENTITY, item));
-        out = put_number(out, sums->offsets[item[PLACE]]);
+        out = put_number(out, offset_of(sums, item));
     }
     return put_all_rows(window, out);
 }

@@ -62,13 +62,13 @@ void copy_seen(int64_t places, const int64_t *table, int64_t oldest, int64_t *to
 // number, -1 where it was not read; `firsts` the place of each store's first receipt, `counts` how many each has. `twins`
 // gets the last receipt before each one that has its hash and store, or -1. `index` has 2 * (mask + 1) places, more than
 // `many` in either half. Returns how many stores there are.
-int64_t number_stores(int64_t many, const int64_t *kinds, const int64_t *hashes, const uint8_t *keys,
-                      const int64_t *key_ends, uint64_t seed, int64_t mask, int32_t *index, int64_t *stores,
+int64_t number_stores(int64_t many, const int64_t *kinds, const int64_t *hashes, const uint8_t *text,
+                      const int64_t *records, uint64_t seed, int64_t mask, int32_t *index, int64_t *stores,
                       int64_t *firsts, int64_t *counts, int64_t *twins) {
     int32_t *by_key = index, *by_hash = index + mask + 1;
     int64_t found = 0;
     memset(index, 0xFF, 2 * (size_t)(mask + 1) * sizeof(int32_t));
-#define KEY(i) ((Span){keys + ((i) ? key_ends[(i) - 1] : 0), key_ends[i] - ((i) ? key_ends[(i) - 1] : 0)})
+#define KEY(i) ((Span){text + records[(i) * RECORD_WIDTH + KEY_AT], records[(i) * RECORD_WIDTH + KEY_LENGTH]})
     for (int64_t i = 0; i < many; i++) {
         stores[i] = twins[i] = -1;
         if (kinds[i] == ASK) continue;

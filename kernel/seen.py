@@ -70,8 +70,8 @@ class Stores:
                 many,
                 reading.where(KIND),
                 reading.where(IDENTITY),
-                reading.keys,
-                address(reading.key_ends),
+                reading.records.text,
+                address(reading.records.places),
                 _SEED,
                 places - 1,
                 address(index),
@@ -82,8 +82,7 @@ class Stores:
             )
         self.numbers, self.twins = self._numbers.tolist(), twins.tolist()
         self.counts = counts[:found].tolist()
-        ends = reading.key_ends
-        self.names = [reading.keys[ends[at - 1] if at else 0 : ends[at]] for at in firsts[:found]]
+        self.names = [reading.records[at].key or b"" for at in firsts[:found]]
 
     def find(self, seen: Sequence[Seen | None]) -> list[int]:
         """The start of the window that each receipt stands in already, or NOWHERE; `seen` is by store."""

@@ -57,12 +57,11 @@ def add_up(
     windows: Windows,
     items: Sequence[Items],
     reading: Reading,
-    offsets: Sequence[int],
     stores: StoreNames,
     most_rows: int,
     most_bytes: int,
 ) -> Added:
-    """Add each window's items to it, which are in the order of the log; `offsets` are those of the chunk's receipts.
+    """Add each window's items to it, which are in the order of the log.
 
     A message has at most `most_rows` rows, a batch at most `most_bytes` where it has more than one record.
     Raises OverflowError where a total goes beyond 64 bits, ValueError where a value is not as it is written here.
@@ -76,13 +75,13 @@ def add_up(
     keys, key_ends = _joined(windows.keys)
     ids, id_ends = _joined(stores.ids)
     heads, head_ends = _joined(stores.heads)
-    starts, numbers, log = array("q", windows.starts), array("q", windows.stores), array("q", offsets)
+    starts, numbers = array("q", windows.starts), array("q", windows.stores)
+    text, more = reading.records.text, bytes(reading.more)
     receipts, lines = item_ends[-1], len(reading.lines) // LINE_WIDTH
-    skus, names = len(reading.text) + len(reading.more), (many + receipts) * _NAMES
+    skus, names = len(text) + len(reading.more), (many + receipts) * _NAMES
     most_messages = many + receipts + lines // most_rows + 1
     a_message = _MESSAGE + _RECORD + max(map(len, stores.ids)) + max(map(len, stores.heads))
     found, record_batches, message_batches = (array("q", bytes(16 * count)) for count in (many, many, most_messages))
-    more = bytes(reading.more)
     sums = SUMS(
         many,
         _pointer(values),
@@ -92,10 +91,10 @@ def add_up(
         _pointer(heads),
         *map(address, (id_ends, head_ends)),
         reading.many,
-        *map(address, (reading.columns, log, reading.lines)),
-        _pointer(reading.text),
+        *map(address, (reading.columns, reading.records.places, reading.lines)),
+        _pointer(text),
         _pointer(more),
-        len(reading.text),
+        len(text),
         _SEED,
         most_rows,
         most_bytes,

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import Protocol
 
 from kernel.reading import COUNTED, NOTHING, REVERSAL, VOID, Reading, group_of
+from kernel.records import LogRecord, Records
 from kernel.seen import NOWHERE, Stores
 from schemas.admission import admit
 from schemas.currency import CODES
 from schemas.errors import Refused
 from schemas.receipt import Receipt
 from streams.state import PartitionState, Store, receipt_hash
-
-
-class LogRecord(Protocol):
-    """A record of `pos.receipts`, as aiokafka delivers it. `timestamp` is Kafka's, in milliseconds."""
-
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
 
 
 class ChunkRead:
@@ -33,15 +24,9 @@ class ChunkRead:
     """
 
     def __init__(self, state: PartitionState, records: Sequence[LogRecord], topic: str, max_skew: int) -> None:
-        self.records, self.topic, self.max_skew = records, topic, max_skew
-        self.offsets = [record.offset for record in records]
-        self.reading = Reading(
-            [record.key or b"" for record in records],
-            [record.value or b"" for record in records],
-            [record.timestamp for record in records],
-            max_skew,
-            CODES,
-        )
+        self.records, self.topic, self.max_skew = Records.of(records), topic, max_skew
+        self.offsets, self.timestamps = self.records.offsets(), self.records.timestamps()
+        self.reading = Reading(self.records, max_skew, CODES)
         self.refused: dict[int, Refused] = {}
         self._read_rest(state.applied)
         self._stores = Stores(self.reading)

@@ -9,11 +9,13 @@ adds up the lines of what was folded once all is decided. A statement of Python 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kernel.reading import ALL, ASK, KIND, MOMENT, NOTHING, REVERSAL, VOID
+from kernel.records import LogRecord
 from kernel.seen import NOWHERE
 from kernel.sums import Batch, Items, StoreNames, Windows, add_up
 from schemas.admission import admit
@@ -21,7 +23,7 @@ from schemas.deadletter import DeadLetter, kept
 from schemas.errors import Refused
 from schemas.late import LateLine, LateMessage
 from schemas.window import head_of
-from streams.chunk_read import ChunkRead, LogRecord, signed_lines
+from streams.chunk_read import ChunkRead, signed_lines
 from streams.framed import BATCH_BYTES
 from streams.records import fingerprint, window_key
 from streams.state import RESULTS, Closed, PartitionState, Store, StoreWindow
@@ -65,8 +67,8 @@ def fold(state: PartitionState, records: Sequence[LogRecord], topic: str, max_sk
     _count(state, _results(state, chunk, done), done)
     chunk.note_seen(state)
     _add_up(state, chunk, done)
-    done.published = max((record.timestamp for record in records if record.offset > already), default=0)
-    last = records[-1]
+    done.published = max(chunk.timestamps[bisect_right(chunk.offsets, already) :], default=0)
+    last = chunk.records[-1]
     if last.offset > already:
         state.applied = last.offset
         state.fingerprint = fingerprint(last.offset, last.key, last.value)
@@ -177,7 +179,6 @@ def _add_up(state: PartitionState, chunk: ChunkRead, done: Fold) -> None:
         ),
         list(done.touched.values()),
         chunk.reading,
-        chunk.offsets,
         StoreNames(chunk.keys, [head_of(state.epoch, state.partition, name) for name in chunk.names]),
         ROWS_PER_MESSAGE,
         BATCH_BYTES,

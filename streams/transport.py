@@ -147,7 +147,7 @@ class ChunkConsumer(driver.Consumer):
             chunk.tp.partition,
             last.offset,
             (last.timestamp or 0) / 1000.0,
-            last.timestamp_type,
+            0,
             (),
             b"",
             chunk,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kernel.reading import ASK, COLUMNS, COUNTED, LINE_WIDTH, NOTHING, REVERSAL, VOID, Reading, group_of
+from kernel.records import Record, Records
 from schemas.admission import admit
 from schemas.currency import CODES
 from schemas.errors import Refused
@@ -12,12 +13,16 @@ from streams.state import receipt_hash
 
 def read(messages, timestamp_ms, max_skew_us):
     """By the kernel: what is known of each receipt and its lines, or None where Python is asked."""
-    keys, values = [key or b"" for key, _ in messages], [value or b"" for _, value in messages]
-    reading = Reading(keys, values, [timestamp_ms] * len(messages), max_skew_us, CODES)
+    reading = Reading(records_of(messages, timestamp_ms), max_skew_us, CODES)
     return [
         None if kind == ASK else (kind, identity % 2**64, moment, alls, group, lines_of(reading, first, kept))
         for kind, identity, moment, first, kept, alls, group in facts(reading)
     ]
+
+
+def records_of(messages, timestamp_ms=0):
+    """(key, value) pairs as the log has them, from offset 0 on."""
+    return Records.of([Record(offset, timestamp_ms, *message) for offset, message in enumerate(messages)])
 
 
 def facts(reading):
@@ -27,7 +32,7 @@ def facts(reading):
 
 def lines_of(reading, first, many):
     """Lines as signed_lines has them, but for their positions."""
-    texts = reading.text + bytes(reading.more)
+    texts = reading.records.text + bytes(reading.more)
     found = []
     for at in range(first, first + many):
         *figures, begin, length = reading.lines[LINE_WIDTH * at : LINE_WIDTH * (at + 1)]

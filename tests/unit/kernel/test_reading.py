@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kernel import buffers, library
 from kernel.reading import ASK, COUNTED, FIRST, IDENTITY, KIND, NOTHING, Reading
 from schemas.currency import CODES
-from tests.unit.kernel.agreement import differences, expected, facts, lines_of, read
+from tests.unit.kernel.agreement import differences, expected, facts, lines_of, read, records_of
 from tests.unit.schemas.receipts import RECEIPT, encoded
 from tests.unit.schemas.test_ways_agree import receipts
 
@@ -122,7 +122,7 @@ def test_void_lines_are_left_out_and_counted():
 
 
 def test_lines_that_were_read_in_another_way_stand_beside_the_kernels_own():
-    reading = Reading([b"12", b"12"], [encoded(PLAIN), b"?"], [NOW_MS] * 2, HOUR, CODES)
+    reading = Reading(records_of([(b"12", encoded(PLAIN)), (b"12", b"?")], NOW_MS), HOUR, CODES)
     assert reading.left_over() == [1]
     many = [(f"sku-{number}-æ", number, 0, 2, 3, 4) for number in range(5_000)]  # more than the buffer was made for
     for identity in (5, 2**64 - 5):

@@ -59,7 +59,7 @@ def run(sanitized, *arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("file", ["test_reading.py", "test_sums.py", "test_seen.py"])
+@pytest.mark.parametrize("file", ["test_reading.py", "test_sums.py", "test_seen.py", "test_records.py"])
 def test_nothing_is_read_or_written_beyond_its_buffer(sanitized, file):
     done = run(sanitized, f"tests/unit/kernel/{file}", "--hypothesis-seed=1")
     assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]
@@ -73,10 +73,9 @@ def test_the_sanitizers_would_see_it(sanitized, tmp_path):
         "from kernel.library import kernel\n"
         "from kernel.buffers import address\n"
         "def test_it():\n"
-        "    blanks, ends = array('q', [0x2020202020202020] * 64), array('q', [513])\n"
-        "    numbers = array('q', bytes(8_000))\n"
-        "    many = address(numbers)\n"
-        "    kernel().read_receipts(1, address(blanks), address(ends), b'', many, many, 0, b' ' * 17_576, many, many)\n"
+        "    blanks, numbers = array('q', [0x2020202020202020] * 64), array('q', bytes(8_000))\n"
+        "    record, many = array('q', [0, 0, 0, 0, 0, 513]), address(numbers)\n"
+        "    kernel().read_receipts(1, address(blanks), address(record), 0, b' ' * 17_576, many, many)\n"
     )
     done = run(sanitized, str(beyond), f"--rootdir={tmp_path}", "-s")
     assert done.returncode != 0

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from kernel.reading import COUNTED, Reading
 from kernel.seen import NOWHERE, Seen, Stores
+from tests.unit.kernel.agreement import records_of
 
 hashes = st.integers(0, 2**64 - 1) | st.integers(0, 3)
 starts = st.integers(0, 20)
@@ -15,9 +16,7 @@ starts = st.integers(0, 20)
 
 def chunk_of(receipts):
     """Receipts of (store, identity); None stands for what was not read."""
-    reading = Reading(
-        [b"" if one is None else one[0] for one in receipts], [b""] * len(receipts), [0] * len(receipts), 0, []
-    )
+    reading = Reading(records_of([(b"" if one is None else one[0], b"") for one in receipts]), 0, [])
     for at, one in enumerate(receipts):
         if one is not None:
             reading.put(at, COUNTED, one[1], 0, [], 0, 0)

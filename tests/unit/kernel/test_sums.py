@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.reading import COUNTED, Reading, group_of
+from kernel.records import Record, Records
 from kernel.sums import StoreNames, Windows, add_up
 from schemas import window as window_messages
 from streams.framed import Framed
@@ -37,7 +38,8 @@ def added(values, chunk, offset=0, sign=None):
     A window is known by its place; offsets are counted on from receipt to receipt.
     """
     many = sum(map(len, chunk))
-    reading, items, at = Reading([b""] * many, [b""] * many, [0] * many, 0, []), [], 0
+    log = Records.of([Record(offset + number, 0, b"", b"") for number in range(many)])
+    reading, items, at = Reading(log, 0, []), [], 0
     for receipts in chunk:
         items.append([])
         for own, currency, day, lines in receipts:
@@ -47,7 +49,7 @@ def added(values, chunk, offset=0, sign=None):
     places = range(len(chunk))
     found = add_up(
         Windows(values, [b"key %d" % place for place in places], list(places), [place % 3 for place in places]),
-        items, reading, range(offset, offset + many), NAMES, PART, BATCH,
+        items, reading, NAMES, PART, BATCH,
     )  # fmt: skip
     records, messages = Framed(found.records), Framed(found.messages)
     assert list(records) == [(b"key %d" % place, value, []) for place, value in zip(places, found.values, strict=True)]
