@@ -16,10 +16,12 @@ import faust
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from kernel.records import Records
 from schemas import topics
 from schemas.errors import Again, TillstreamError
 from streams import failpoints
 from streams.agents import Folding, PartitionTask
+from streams.chunk_read import ReadAhead
 from streams.flush import Role
 from streams.framed import BATCH_BYTES
 from streams.framed_batch import COMPRESSION
@@ -56,6 +58,8 @@ class WorkerApp(faust.App):
     """A Faust app with chunked delivery, and a hook for the moment in which partitions are revoked."""
 
     folding: Folding
+    # What the consumer's thread does with what it has fetched of a topic.
+    read_ahead: Callable[[str, Records], Records]
 
     def _new_transport(self) -> Any:
         return ChunkTransport(self.conf.broker_consumer, self)
@@ -146,6 +150,7 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
     if table.changelog_topic_name != roles["state"]:
         raise AssertionError(f"Faust names the changelog {table.changelog_topic_name}")
     app.folding = Folding(app.crash)
+    app.read_ahead = lambda topic, records: ReadAhead(records, config.max_skew_us) if topic == source else records
     performed = failpoints.armed(os.environ)
     renew = renewing(lambda: app.producer)
 

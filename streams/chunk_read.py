@@ -15,6 +15,16 @@ from schemas.receipt import Receipt
 from streams.state import PartitionState, Store, receipt_hash
 
 
+class ReadAhead(Records):
+    """Records whose receipts were read where they arrived: in another thread, while the chunk before is folded."""
+
+    __slots__ = ("reading",)
+
+    def __init__(self, records: Records, max_skew: int) -> None:
+        super().__init__(records.text, records.places)
+        self.reading = Reading(records, max_skew, CODES)
+
+
 class ChunkRead:
     """Records of a partition, and what was read of them.
 
@@ -24,9 +34,10 @@ class ChunkRead:
     """
 
     def __init__(self, state: PartitionState, records: Sequence[LogRecord], topic: str, max_skew: int) -> None:
-        self.records, self.topic, self.max_skew = Records.of(records), topic, max_skew
+        if not isinstance(records, ReadAhead):
+            records = ReadAhead(Records.of(records), max_skew)
+        self.records, self.reading, self.topic, self.max_skew = records, records.reading, topic, max_skew
         self.offsets, self.timestamps = self.records.offsets(), self.records.timestamps()
-        self.reading = Reading(self.records, max_skew, CODES)
         self.refused: dict[int, Refused] = {}
         self._read_rest(state.applied)
         self._stores = Stores(self.reading)

@@ -12,8 +12,10 @@ A crash may come between any two of them; each order that a test changes loses o
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Literal
 
 import msgspec
@@ -30,6 +32,7 @@ TOMBSTONES = 5  # the step
 Role = Literal["state", "windows", "late", "rejected"]
 
 _encode = msgspec.json.Encoder().encode
+_at = attrgetter("at")
 _NO_HEADERS: list[tuple[str, bytes]] = []
 
 
@@ -76,11 +79,11 @@ def flush(state: PartitionState, fold: Fold, accepted: int) -> Iterator[Operatio
     yield Send(3, "state", [record])
     yield Acknowledged(3)
     yield Commit(4, state.applied + 1)
-    tombstones = _tombstones(state, accepted)
-    if tombstones:
-        yield Send(5, "state", tombstones)
+    gone = bisect_left(state.closed, accepted, key=_at)
+    if gone:
+        yield Send(5, "state", _tombstones(state, gone))
         yield Acknowledged(5)
-        state.closed = [closed for closed in state.closed if closed.at >= accepted]
+        del state.closed[:gone]
 
 
 def _key(store_id: str) -> bytes:
@@ -92,8 +95,9 @@ def _rows(state: PartitionState, fold: Fold) -> Framed:
     return Framed(fold.messages).and_then(None, _encode(counts))
 
 
-def _tombstones(state: PartitionState, accepted: int) -> list[Message]:
-    return [(key, None, _NO_HEADERS) for closed in state.closed if closed.at < accepted for key in _keys(state, closed)]
+def _tombstones(state: PartitionState, many: int) -> list[Message]:
+    """Those of the windows that closed first."""
+    return [(key, None, _NO_HEADERS) for closed in state.closed[:many] for key in _keys(state, closed)]
 
 
 def _keys(state: PartitionState, closed: Closed) -> list[bytes]:

@@ -62,7 +62,7 @@ def fold(state: PartitionState, records: Sequence[LogRecord], topic: str, max_sk
     from then on, where a total goes beyond 64 bits.
     """
     done = Fold()
-    already, closed_before = state.applied, len(state.closed)
+    already = state.applied
     chunk = ChunkRead(state, records, topic, max_skew)
     _count(state, _results(state, chunk, done), done)
     chunk.note_seen(state)
@@ -72,8 +72,6 @@ def fold(state: PartitionState, records: Sequence[LogRecord], topic: str, max_sk
     if last.offset > already:
         state.applied = last.offset
         state.fingerprint = fingerprint(last.offset, last.key, last.value)
-        for closed in state.closed[closed_before:]:
-            closed.at = last.offset
     return done
 
 
@@ -135,8 +133,9 @@ def _decide(state: PartitionState, chunk: ChunkRead, at: int, kind: int, moment:
         window.owners = state.own if window.owners <= state.own else window.owners | state.own
     items += (at, sign)
     chunk.starts[at] = start
-    for closed in store.advance(moment, windows):
-        state.closed.append(Closed.of(closed, offset))
+    if store.watermark is None or moment > store.watermark:
+        for closed in store.advance(moment, windows):
+            state.closed.append(Closed.of(closed, chunk.offsets[-1]))
     done.newest = max(done.newest, moment)
     return "folded"
 

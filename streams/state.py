@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from typing import NamedTuple
 
 import msgspec
 
@@ -94,9 +95,7 @@ class Store:
         heappush(self.starts, window.start)
 
     def advance(self, occurred_at: int, windows: Windows) -> list[StoreWindow]:
-        """Move the watermark up to a folded receipt's time; returns the windows that this closes."""
-        if self.watermark is not None and occurred_at <= self.watermark:
-            return []
+        """Move the watermark up to the time of a folded receipt after it; returns the windows that this closes."""
         self.watermark = occurred_at
         starts = self.starts
         if starts[0] > occurred_at - windows.width - windows.grace:
@@ -107,9 +106,8 @@ class Store:
         return closed
 
 
-@dataclass(slots=True)
-class Closed:
-    """What names the changelog keys of a closed window, and the offset whose fold closed it.
+class Closed(NamedTuple):
+    """What names the changelog keys of a closed window, and the last offset of the chunk that closed it.
 
     Not the window itself: its value would stay in memory for as long as no commit is accepted. `key` is the one of the
     owner that closed it, where it was written before.
@@ -134,7 +132,7 @@ class PartitionState:
     `owner` is drawn at random at each assignment and is part of every changelog key, so that a zombie never
     overwrites its successor's record; `own` is it alone. `ahead` holds offsets beyond `applied` that restored windows
     already contain: a crash came between their record and the PartitionRecord, and they will be folded again.
-    `closed` are the windows whose changelog keys wait for their tombstones.
+    `closed` are the windows whose changelog keys wait for their tombstones, in the order in which they closed.
     """
 
     epoch: int

@@ -50,17 +50,19 @@ RECORD = "    record = (partition_key(state.partition, state.owner), encode_part
 RECORD_SENT = '    yield Send(3, "state", [record])\n'
 ACKNOWLEDGED = "    yield Acknowledged(3)\n"
 COMMIT = "    yield Commit(4, state.applied + 1)\n"
-TOMBSTONES = """    tombstones = _tombstones(state, accepted)
-    if tombstones:
-        yield Send(5, "state", tombstones)
+TOMBSTONES = """    gone = bisect_left(state.closed, accepted, key=_at)
+    if gone:
+        yield Send(5, "state", _tombstones(state, gone))
         yield Acknowledged(5)
-        state.closed = [closed for closed in state.closed if closed.at >= accepted]
+        del state.closed[:gone]
 """
-AT_ONCE = TOMBSTONES.replace("accepted)", "state.applied + 1)").replace(">= accepted", "> state.applied")
-OTHERS_KEYS = """    tombstones = _tombstones(state, accepted) + [
+AT_ONCE = TOMBSTONES.replace("accepted,", "state.applied + 1,")
+OTHERS_KEYS = """    others = [
         (window_key(state.partition, window.store_id, window.start, owner), None, _NO_HEADERS)
         for window in fold.touched if accepted for owner in sorted(window.owners - {state.owner})
     ]
+    if gone or others:
+        yield Send(5, "state", _tombstones(state, gone) + others)
 """
 OWNED = "PartitionState(epoch, partition, owner, windows)"
 LATE_RULE = "    elif not windows.is_open(start, store.watermark):\n"
@@ -152,7 +154,7 @@ MUTATIONS = (
     ),
     Mutation(
         "flush 5: tombstones for superseded keys of open windows",
-        (Edit(FLUSH, TOMBSTONES.splitlines(keepends=True)[0], OTHERS_KEYS),),
+        (Edit(FLUSH, "".join(TOMBSTONES.splitlines(keepends=True)[1:3]), OTHERS_KEYS),),
         simulation=False,
         scripted=(RARE + "no_key_of_an_open_window_is_deleted_whoever_wrote_it",),
     ),
