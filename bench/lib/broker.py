@@ -16,6 +16,11 @@ from tillstream.local.broker import EmbeddedBroker
 from tillstream.local.launch import free_port
 from tillstream.settings import Settings
 
+# As its own start script runs it.
+_JAVA = (
+    "-Xmx1G", "-Xms1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+)  # fmt: skip
 Kind = Literal["kafka", "embedded"]
 NAMES: dict[Kind, str] = {"kafka": "Apache Kafka 4.3.1", "embedded": "the embedded broker"}
 
@@ -31,7 +36,7 @@ def fresh_broker(window: timedelta, kind: Kind = "embedded", partitions: int = 8
     with tempfile.TemporaryDirectory(prefix="tillstream-bench-") as name:
         folder = Path(name)
         server = (
-            KafkaServer(free_port(), folder / "kafka", more=more)
+            KafkaServer(free_port(), folder / "kafka", more=more, java=_JAVA)
             if kind == "kafka"
             else EmbeddedBroker("127.0.0.1", free_port(), folder / "broker.log")
         )

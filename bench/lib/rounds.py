@@ -11,6 +11,7 @@ from lib.broker import Kind, fresh_broker
 from lib.entries import Entry
 from lib.log import preload
 from lib.race import Run
+from lib.warm import warm
 from tillstream import console
 from tillstream.local import demo_data
 
@@ -51,8 +52,9 @@ def alternate(entries: Sequence[Entry], course: Course, rounds: int, after_each:
 
 
 def one_run(entry: Entry, course: Course, receipts: int | None, wanted: dict[str, int]) -> Run:
-    """A fresh broker, the log, the race, and its totals read back."""
+    """A fresh broker, made warm, the log, the race, and its totals read back."""
     with fresh_broker(entry.width, course.broker, course.partitions) as settings:
+        asyncio.run(warm(settings))
         _, lines = asyncio.run(preload(settings, receipts, entry.topics))
         run = asyncio.run(entry.start(settings).race(settings, lines))
         found = asyncio.run(entry.found(settings))

@@ -59,6 +59,7 @@ class KafkaServer(EmbeddedServer):
         node: int = 1,
         controllers: Sequence[int] = (),
         cluster: str = "",
+        java: Sequence[str] = ("-Xmx512m",),
     ) -> None:
         self.port = port
         self.folder = folder
@@ -73,14 +74,14 @@ class KafkaServer(EmbeddedServer):
             copies=len(ports), synced=max(1, len(ports) - 1),
         )  # fmt: skip
         self._properties.write_text(text + more, "utf-8")
-        super().__init__([*self._java("kafka.Kafka", heap="512m"), str(self._properties)], folder / "kafka.log")
+        super().__init__([*self._java("kafka.Kafka", *java), str(self._properties)], folder / "kafka.log")
 
     @staticmethod
-    def _java(main: str, heap: str) -> list[str]:
+    def _java(main: str, *options: str) -> list[str]:
         java = shutil.which("java")
         if java is None or not any(LIBS.glob("kafka_2.13-*.jar")):
             raise RuntimeError("Apache Kafka is not here: `make test-kafka` fetches it; it needs Java 17 and Maven.")
-        return [java, f"-Xmx{heap}", "-cp", f"{LIBS}/*", main]
+        return [java, *options, "-cp", f"{LIBS}/*", main]
 
     def start(self) -> None:
         """Format the folder where it is new, start, and wait until the port answers."""
@@ -91,7 +92,7 @@ class KafkaServer(EmbeddedServer):
         """Format the folder where it is new, and start."""
         if not (self.folder / "log").exists():
             subprocess.run(
-                [*self._java("kafka.tools.StorageTool", heap="256m"), "format", "-t", self.cluster, "-c",
+                [*self._java("kafka.tools.StorageTool", "-Xmx256m"), "format", "-t", self.cluster, "-c",
                  str(self._properties)],
                 check=True, capture_output=True,
             )  # fmt: skip
