@@ -48,6 +48,7 @@ class ChunkRead:
         self._known = self._stores.find([None if store is None else store.seen for store in self.stores])
         self.starts = array("q", [NOWHERE]) * self.reading.many
         self.window_stores: list[int] = []
+        self._starts: dict[int, int] = {}
 
     def _read_rest(self, already: int) -> None:
         """Read what the kernel leaves to Python, but for what was folded already."""
@@ -77,6 +78,10 @@ class ChunkRead:
         """Begin with a store of which nothing was known."""
         store = self.stores[number] = state.stores[self.names[number]] = Store()
         return store
+
+    def same(self, start: int) -> int:
+        """The one object for this start: windows live for days, and stores open theirs at the same times."""
+        return self._starts.setdefault(start, start)
 
     def is_known(self, at: int) -> bool:
         """Whether a receipt may have been counted already; where it says no, it was not."""

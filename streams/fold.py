@@ -123,14 +123,15 @@ def _decide(state: PartitionState, chunk: ChunkRead, at: int, kind: int, moment:
     else:
         found = store.windows.get(start)
         if found is None:
-            found = StoreWindow(chunk.names[number], start)
+            found = StoreWindow(chunk.names[number], chunk.same(start))
             store.add(found)
         window = found
     items = done.touched.get(window)
     if items is None:
         items = done.touched[window] = []
         chunk.window_stores.append(number)
-        window.owners = state.own if window.owners <= state.own else window.owners | state.own
+        if window.owners is not state.own:
+            window.owners = state.own if window.owners <= state.own else window.owners | state.own
     items += (at, sign)
     chunk.starts[at] = start
     if store.watermark is None or moment > store.watermark:

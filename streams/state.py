@@ -7,8 +7,9 @@ lives in memory, is dropped when the partition is revoked, and comes back from t
 from __future__ import annotations
 
 import hashlib
+from bisect import insort
+from collections import deque
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
 from typing import NamedTuple
 
 import msgspec
@@ -77,8 +78,8 @@ def decode_window(value: bytes) -> WindowRecord:
 class Store:
     """One store's watermark and open windows.
 
-    `seen` knows each receipt that stands in an open window, folded at or before the partition's `applied`. `starts` is
-    a heap of the open windows' starts, the oldest first.
+    `seen` knows each receipt that stands in an open window, folded at or before the partition's `applied`. `starts` are
+    the starts of the open windows, the oldest first.
     """
 
     __slots__ = ("seen", "starts", "watermark", "windows")
@@ -86,13 +87,16 @@ class Store:
     def __init__(self, watermark: int | None = None) -> None:
         self.watermark = watermark
         self.windows: dict[int, StoreWindow] = {}
-        self.starts: list[int] = []
+        self.starts: deque[int] = deque()
         self.seen = Seen()
 
     def add(self, window: StoreWindow) -> None:
         """Take up an open window."""
         self.windows[window.start] = window
-        heappush(self.starts, window.start)
+        if self.starts and window.start < self.starts[-1]:  # rare: windows come about in their order
+            insort(self.starts, window.start)
+        else:
+            self.starts.append(window.start)
 
     def advance(self, occurred_at: int, windows: Windows) -> list[StoreWindow]:
         """Move the watermark up to the time of a folded receipt after it; returns the windows that this closes."""
@@ -102,7 +106,7 @@ class Store:
             return []
         closed = []
         while starts and not windows.is_open(starts[0], occurred_at):
-            closed.append(self.windows.pop(heappop(starts)))
+            closed.append(self.windows.pop(starts.popleft()))
         return closed
 
 
