@@ -56,11 +56,11 @@ class LeanRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka h
         """
         parts: list[Records] = []
         position = self.next_fetch_offset
-        self.ended = True  # unless all goes well
+        ended = False
         while most > 0:
             if not self._rest:
                 found = next(self._batches, None)
-                if found is None:
+                if ended := found is None:  # or a batch before was corrupt: what follows it is fetched again
                     break
                 self._rest, self._then = found
             part, self._rest = self._rest[:most], self._rest[most:]
@@ -68,7 +68,7 @@ class LeanRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka h
             parts.append(part)
             position = part[-1].offset + 1 if self._rest else self._then
         self.next_fetch_offset = position
-        self.ended = not self._rest and not self._records.has_next()
+        self.ended = ended or not (self._rest or self._records.has_next())
         return Records.joined([part for part in parts if part])
 
     def _read_batches(self) -> Iterator[tuple[Records, int]]:

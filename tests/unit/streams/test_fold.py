@@ -359,6 +359,13 @@ class TestGrace:
     def test_a_stores_first_receipt_is_never_late(self):
         assert judged([message("a", -5_000_000 / 60)]) == ["folded"]
 
+    def test_windows_close_in_their_order_however_they_came_about(self):
+        state, _ = stood([message(f"t{at}", at) for at in (10, 0, 5, 9)])
+        assert state.closed == []
+        fold(state, [Record(4, b"12", message("closer", 20), moment(10_000) // 1000)], "pos.receipts", MAX_SKEW)
+        assert [closed.start for closed in state.closed] == [moment(0), moment(5)]
+        assert sorted(state.stores["12"].windows) == [moment(10), moment(20)]
+
     def test_closing_forgets_ids_and_rows_but_not_the_watermark(self):
         state, _ = stood([message("a", 0), message("b", 2), message("c", 15)])
         [window] = state.stores["12"].windows.values()

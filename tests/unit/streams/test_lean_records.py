@@ -149,7 +149,7 @@ def test_the_format_before_is_read_too():
 def test_a_batch_that_was_harmed_is_fetched_again_with_what_came_before_it():
     harmed = bytearray(batch(base=3))
     harmed[-3] ^= 1
-    result, assignment = fetched(batch(base=0) + bytes(harmed))
+    result, assignment = fetched(batch(base=0) + bytes(harmed) + batch(base=6))
     with pytest.raises(CorruptRecordException):
         result.getall(5)
     assert assignment.position == 0

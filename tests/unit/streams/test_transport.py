@@ -6,13 +6,18 @@ from types import SimpleNamespace
 import pytest
 from aiokafka.errors import CommitFailedError, IllegalGenerationError, IllegalStateError, RequestTimedOutError
 from aiokafka.structs import TopicPartition
+from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from kernel.records import Record, Records
 from schemas.errors import Again
 from streams.app import WorkerConfig, make_app
+from streams.chunk_read import ChunkRead
 from streams.chunks import AFTER_SEEK, UNKNOWN
 from streams.consumer_thread import FETCH_MAX_WAIT_MS, PatientConsumerThread
 from streams.lean_records import as_they_are
+from streams.state import PartitionState
+from streams.windows import Windows
 
 CONFIG = WorkerConfig("kafka://127.0.0.1:9", "", 1, 2, 300_000_000, 0, 0)
 P0, P1 = TP("pos.receipts", 0), TP("pos.receipts", 1)
@@ -443,3 +448,20 @@ async def test_a_fetch_that_finds_nothing_holds_up_what_is_sought_meanwhile_for_
         thread.thread_loop.close()
     assert client._fetch_max_wait_ms == FETCH_MAX_WAIT_MS <= 100
     assert client._key_deserializer is as_they_are, "and its records come without aiokafka's wrapping"
+
+
+async def test_receipts_are_read_in_the_consumers_thread_and_a_changelog_is_left_as_it_is(monkeypatch):
+    app = make_app(CONFIG)
+    changelog = TopicPartition("tillstream-worker-e1-state-changelog", 0)
+    found = {one: Records.of([Record(7, 1, b"12", b"{}")]) for one in (TopicPartition(*P0), changelog)}
+
+    async def fetched(*_, **__):
+        return found
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetched)
+    thread = PatientConsumerThread(app.consumer)
+    given = await thread._fetch_records(None, set(), timeout=0)
+    assert given[changelog] is found[changelog]
+    read = given[TopicPartition(*P0)]
+    assert list(read) == list(found[changelog])
+    assert ChunkRead(PartitionState(1, 0, "me", Windows(1, 1)), read, "pos.receipts", 0).reading is read.reading
