@@ -8,7 +8,6 @@ the interpreter. Which batches are to be read, whether one is whole, and formats
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 from aiokafka import codec
@@ -45,9 +44,14 @@ class LeanRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka h
         super().__init__(*given)
         self.next_fetch_offset: int
         self.is_lean = self._key_deserializer is as_they_are
+        if self.is_lean:
+            # A generator that holds what holds it: with all that was fetched it would wait for the collector, which a
+            # worker whose windows come and go evenly has no cause to run.
+            self._records_iterator = None
         self.ended = False
-        self._batches = self._read_batches()
-        self._rest, self._then = Records.joined([]), self.next_fetch_offset
+        self._first = self.next_fetch_offset
+        self._at = 0  # in what was fetched
+        self._rest, self._then = Records.joined([]), self._first
 
     def take(self, most: int) -> Records:
         """The next records, at most so many; `ended` says whether there are more.
@@ -56,38 +60,33 @@ class LeanRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka h
         """
         parts: list[Records] = []
         position = self.next_fetch_offset
-        ended = False
-        while most > 0:
+        while most > 0 and (self._rest or self._records.has_next()) and not self.ended:
             if not self._rest:
-                found = next(self._batches, None)
-                if ended := found is None:  # or a batch before was corrupt: what follows it is fetched again
-                    break
-                self._rest, self._then = found
+                self.ended = True  # should the batch be corrupt: what follows it is fetched again, too
+                self._rest, self._then = self._next_batch()
+                self.ended = False
             part, self._rest = self._rest[:most], self._rest[most:]
             most -= len(part)
             parts.append(part)
             position = part[-1].offset + 1 if self._rest else self._then
         self.next_fetch_offset = position
-        self.ended = ended or not (self._rest or self._records.has_next())
+        self.ended = self.ended or not (self._rest or self._records.has_next())
         return Records.joined([part for part in parts if part])
 
-    def _read_batches(self) -> Iterator[tuple[Records, int]]:
-        """The records of each batch, and the offset after it: compaction may have taken away its last record."""
-        at, first = 0, self.next_fetch_offset
-        while self._records.has_next():
-            batch, begun = self._records.next_batch(), at
-            fetched = self._records.fetched
-            at += _FROM_LENGTH + _LENGTH.unpack_from(fetched, begun + _LENGTH_AT)[0]
-            if self._check_crcs and not batch.validate_crc():
-                raise CorruptRecordException(f"Invalid CRC - {self._tp}")
-            if batch.is_control_batch:
-                yield Records.joined([]), batch.next_offset
-            elif fetched[begun + _MAGIC_AT] < _MAGIC:
-                yield Records.of([record for record in batch if record.offset >= first]), batch.next_offset
-            else:
-                yield self._read(batch, memoryview(fetched)[begun:at], first), batch.next_offset
+    def _next_batch(self) -> tuple[Records, int]:
+        """Its records, and the offset after it: compaction may have taken away its last record."""
+        fetched, begun = self._records.fetched, self._at
+        batch = self._records.next_batch()
+        self._at += _FROM_LENGTH + _LENGTH.unpack_from(fetched, begun + _LENGTH_AT)[0]
+        if self._check_crcs and not batch.validate_crc():
+            raise CorruptRecordException(f"Invalid CRC - {self._tp}")
+        if batch.is_control_batch:
+            return Records.joined([]), batch.next_offset
+        if fetched[begun + _MAGIC_AT] < _MAGIC:
+            return Records.of([record for record in batch if record.offset >= self._first]), batch.next_offset
+        return self._read(batch, memoryview(fetched)[begun : self._at]), batch.next_offset
 
-    def _read(self, batch: Any, text: memoryview, first: int) -> Records:
+    def _read(self, batch: Any, text: memoryview) -> Records:
         records = text[_RECORDS_AT:]
         decode = _DECODERS.get(batch.compression_type)
         try:
@@ -95,7 +94,7 @@ class LeanRecords(fetcher.PartitionRecords):  # type: ignore[misc]  # aiokafka h
                 bytes(records) if decode is None else decode(records),
                 _COUNT.unpack_from(text, _COUNT_AT)[0],
                 batch.base_offset,
-                first,
+                self._first,
                 batch.first_timestamp,
                 batch.max_timestamp if batch.timestamp_type else None,
             )

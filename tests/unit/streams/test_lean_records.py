@@ -1,5 +1,7 @@
 """A worker's records come in columns, those of other consumers in the same process as aiokafka has them."""
 
+import gc
+import weakref
 from types import SimpleNamespace
 
 import pytest
@@ -167,6 +169,20 @@ def test_a_batch_whose_records_are_none_is_corrupt_too():
     result, _ = fetched(bytes(text), crcs=False)
     with pytest.raises(CorruptRecordException, match="a batch that"):
         result.getall()
+
+
+def test_what_was_fetched_goes_with_its_last_record_and_waits_for_no_collector():
+    """A worker in its stride makes as many objects as it gives up, and Python collects by how many there are more."""
+    gc.disable()
+    try:
+        for most in (2, 3, 100):
+            result, _ = fetched(batch(base=0) + batch(base=3))
+            kept = weakref.ref(result._partition_records)
+            while result.has_more():
+                result.getall(most)
+            assert kept() is None
+    finally:
+        gc.enable()
 
 
 def test_what_is_no_longer_assigned_is_not_given():
