@@ -2,10 +2,10 @@
 
     python bench/throughput.py [--rounds 5] [--only tillstream-1h --only quix …] [--write] [--json]
 
-The job is the same for all: the demo's receipts (1,469,307 lines), preloaded into a fresh broker, to totals per store,
-SKU and hour. The clock runs from having the partitions until the last offset of each is committed, which is after
-whatever a contestant makes durable. All totals are then read back, each compared with the receipts' own sum; a wrong
-one ends the contest with 1. Slow ones (textbook Faust) get the first 100,000 lines.
+The job is the same for all: the demo's receipts (1,469,307 lines), preloaded into a fresh broker that is warm
+(lib/warm.py), to totals per store, SKU and hour. The clock runs from having the partitions until the last offset of
+each is committed, which is after whatever a contestant makes durable. All totals are then read back, each compared with
+the receipts' own sum; a wrong one ends the contest with 1. Slow ones (textbook Faust) get the first 100,000 lines.
 
 Peers' libraries are fetched into .bench and .kafka, once. Those in Java are left out where it is missing, and the
 embedded broker is used instead of Apache Kafka. `--write` puts the results into docs/; `--from .bench/throughput.json`
