@@ -42,27 +42,40 @@ static inline void end_batch(Frames *frames) {
     frames->begun = frames->at;
 }
 
+// A record's head and key, in the batch that has room for it; `rest` is how many bytes follow its offset, `length` that
+// of its value, -1 for none.
+static inline uint8_t *put_head(Frames *frames, Span key, int64_t length, int64_t rest) {
+    int64_t whole = rest + 2 + varint_size(frames->many);
+    if (frames->at - frames->begun + varint_size(whole) + whole > frames->most) {
+        end_batch(frames);
+        whole = rest + 2 + varint_size(frames->many);
+    }
+    uint8_t *out = put_varint(frames->at, whole);
+    *out++ = 0;
+    *out++ = 0;
+    out = put_varint(out, frames->many++);
+    out = put_varint(out, key.length);
+    memcpy(out, key.at, (size_t)key.length);
+    return put_varint(out + key.length, length);
+}
+
+static inline void put_tombstone(Frames *frames, Span key) {
+    uint8_t *out = put_head(frames, key, -1, varint_size(key.length) + key.length + 2);
+    *out++ = 0;
+    frames->at = out;
+}
+
 // Finish the record whose value was written up to `end`. Returns where the value came to stand.
 static inline uint8_t *end_record(Frames *frames, Span key, uint8_t *end) {
     uint8_t *value = place_for_value(frames, key);
     int64_t length = end - value;
-    int64_t rest = 3 + varint_size(key.length) + key.length + varint_size(length) + length;
-    int64_t whole = rest + varint_size(frames->many);
-    if (frames->at - frames->begun + varint_size(whole) + whole > frames->most) end_batch(frames);
-    whole = rest + varint_size(frames->many);
-    uint8_t *out = put_varint(frames->at, whole);
-    *out++ = 0;
-    *out++ = 0;
-    out = put_varint(out, frames->many);
-    out = put_varint(out, key.length);
-    memcpy(out, key.at, (size_t)key.length);
-    out = put_varint(out + key.length, length);
+    int64_t rest = varint_size(key.length) + key.length + varint_size(length) + length + 1;
+    uint8_t *out = put_head(frames, key, length, rest);
     memmove(out, value, (size_t)length);
     value = out;
     out += length;
     *out++ = 0;
     frames->at = out;
-    frames->many++;
     return value;
 }
 

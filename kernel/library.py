@@ -32,13 +32,14 @@ class SUMS(ctypes.Structure):
     ]
 
 
-# By the order of their parameters in records.c, receipts.c, rows.c and seen.c.
+# By the order of their parameters in their files.
 _FUNCTIONS = {
     "read_records": [_NUMBER, _POINTER, *[_NUMBER] * 5, _POINTER],
     "move_records": [_NUMBER, _POINTER, _NUMBER],
     "read_receipts": [_NUMBER, *[_POINTER] * 2, _NUMBER, *[_POINTER] * 3],
     "scratch_bytes": [_POINTER],
     "sum_windows": [_POINTER],
+    "frame_tombstones": [_NUMBER, *[_POINTER] * 2, _NUMBER, *[_POINTER] * 2],
     "number_stores": [_NUMBER, *[_POINTER] * 4, _SEED, _NUMBER, *[_POINTER] * 5],
     "find_seen": [_NUMBER, *[_POINTER] * 4, _SEED, _POINTER],
     "note_seen": [_NUMBER, *[_POINTER] * 5, _SEED, _POINTER],

@@ -122,8 +122,8 @@ def add_up(
         places = found.tolist()
         return Added(
             [made[begin:end] for begin, end in zip(places[::2], places[1::2], strict=True)],
-            _cut(memoryview(made), record_batches),
-            _cut(memoryview(messages).cast("B"), message_batches[: 2 * sums.many_message_batches]),
+            cut(memoryview(made), record_batches),
+            cut(memoryview(messages).cast("B"), message_batches[: 2 * sums.many_message_batches]),
         )
 
 
@@ -135,7 +135,8 @@ def _pointer(text: bytes) -> int | None:
     return ctypes.cast(ctypes.c_char_p(text), ctypes.c_void_p).value
 
 
-def _cut(text: memoryview, batches: array[int]) -> list[Batch]:
+def cut(text: memoryview, batches: array[int]) -> list[Batch]:
+    """The batches that stand one after the other, of whose ends and counts one is told."""
     found, begin = [], 0
     for end, count in zip(batches[::2], batches[1::2], strict=True):
         found.append((count, bytes(text[begin:end])))

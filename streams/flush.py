@@ -20,12 +20,13 @@ from typing import Literal
 
 import msgspec
 
+from kernel.tombstones import framed_tombstones
 from schemas import late as late_messages
 from schemas.window import CountsMessage
 from streams.fold import Fold
-from streams.framed import Framed, Message
+from streams.framed import BATCH_BYTES, Framed, Message
 from streams.records import encode_partition, partition_key, window_key
-from streams.state import Closed, PartitionState
+from streams.state import PartitionState
 
 TOMBSTONES = 5  # the step
 
@@ -95,13 +96,12 @@ def _rows(state: PartitionState, fold: Fold) -> Framed:
     return Framed(fold.messages).and_then(None, _encode(counts))
 
 
-def _tombstones(state: PartitionState, many: int) -> list[Message]:
+def _tombstones(state: PartitionState, many: int) -> Framed:
     """Those of the windows that closed first."""
-    return [(key, None, _NO_HEADERS) for closed in state.closed[:many] for key in _keys(state, closed)]
-
-
-def _keys(state: PartitionState, closed: Closed) -> list[bytes]:
-    """The changelog's keys of a closed window."""
-    if closed.owners is state.own and closed.key is not None:  # nearly always
-        return [closed.key]
-    return [window_key(state.partition, closed.store_id, closed.start, owner) for owner in sorted(closed.owners)]
+    keys: list[bytes] = []
+    for closed in state.closed[:many]:
+        if closed.owners is state.own and closed.key is not None:  # nearly always
+            keys.append(closed.key)
+        else:
+            keys += (window_key(state.partition, closed.store_id, closed.start, own) for own in sorted(closed.owners))
+    return Framed(framed_tombstones(keys, BATCH_BYTES))

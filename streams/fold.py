@@ -26,7 +26,7 @@ from schemas.window import head_of
 from streams.chunk_read import ChunkRead, signed_lines
 from streams.framed import BATCH_BYTES
 from streams.records import fingerprint, window_key
-from streams.state import RESULTS, Closed, PartitionState, Store, StoreWindow
+from streams.state import RESULTS, PartitionState, Store, StoreWindow
 
 REPLAYED = "replayed"
 # A row is about 80 bytes: messages stay far below the broker's 4 MiB.
@@ -62,11 +62,13 @@ def fold(state: PartitionState, records: Sequence[LogRecord], topic: str, max_sk
     from then on, where a total goes beyond 64 bits.
     """
     done = Fold()
-    already = state.applied
+    already, closed_before = state.applied, len(state.closed)
     chunk = ChunkRead(state, records, topic, max_skew)
     _count(state, _results(state, chunk, done), done)
     chunk.note_seen(state)
     _add_up(state, chunk, done)
+    for window in state.closed[closed_before:]:
+        window.value = b""  # it would stay in memory for as long as no commit is accepted
     done.published = max(chunk.timestamps[bisect_right(chunk.offsets, already) :], default=0)
     last = chunk.records[-1]
     if last.offset > already:
@@ -136,7 +138,7 @@ def _decide(state: PartitionState, chunk: ChunkRead, at: int, kind: int, moment:
     chunk.starts[at] = start
     if store.watermark is None or moment > store.watermark:
         for closed in store.advance(moment, windows):
-            state.closed.append(Closed.of(closed, chunk.offsets[-1]))
+            state.close(closed, chunk.offsets[-1])
     done.newest = max(done.newest, moment)
     return "folded"
 

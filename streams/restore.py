@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from streams.records import PartitionRecord, decode_partition, read_key
-from streams.state import Closed, PartitionState, Store, StoreWindow, WindowRecord, decode_window
+from streams.state import PartitionState, Store, StoreWindow, WindowRecord, decode_window
 from streams.windows import Windows
 
 
@@ -69,7 +69,7 @@ class Restore:
             window.owners = frozenset(owners)
             store = state.stores.get(store_id)
             if store is not None and not windows.is_open(start, store.watermark):
-                state.closed.append(Closed.of(window, state.applied))
+                state.close(window, state.applied)
                 continue
             if store is None:
                 store = state.stores[store_id] = Store()

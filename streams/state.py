@@ -10,7 +10,6 @@ import hashlib
 from bisect import insort
 from collections import deque
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import msgspec
 
@@ -51,10 +50,10 @@ class StoreWindow:
 
     `value` is all that is known of it, as the changelog has it: MessagePack of a WindowRecord, empty where nothing was
     added yet. `owners` are those whose record of this window may stand in the changelog, `key` is that of this owner's,
-    once it was written.
+    once it was written. `at` is the last offset of the chunk that closed it.
     """
 
-    __slots__ = ("key", "owners", "start", "store_id", "value")
+    __slots__ = ("at", "key", "owners", "start", "store_id", "value")
 
     def __init__(self, store_id: str, start: int) -> None:
         self.store_id = store_id
@@ -62,6 +61,7 @@ class StoreWindow:
         self.value = b""
         self.owners: frozenset[str] = frozenset()
         self.key: bytes | None = None
+        self.at = -1
 
     @property
     def record(self) -> WindowRecord:
@@ -110,25 +110,6 @@ class Store:
         return closed
 
 
-class Closed(NamedTuple):
-    """What names the changelog keys of a closed window, and the last offset of the chunk that closed it.
-
-    Not the window itself: its value would stay in memory for as long as no commit is accepted. `key` is the one of the
-    owner that closed it, where it was written before.
-    """
-
-    store_id: str
-    start: int
-    owners: frozenset[str]
-    at: int
-    key: bytes | None = None
-
-    @classmethod
-    def of(cls, window: StoreWindow, at: int) -> Closed:
-        """Keep what tombstones need of a window."""
-        return cls(window.store_id, window.start, window.owners, at, window.key)
-
-
 @dataclass(slots=True)
 class PartitionState:
     """The state of one partition under one owner.
@@ -136,7 +117,8 @@ class PartitionState:
     `owner` is drawn at random at each assignment and is part of every changelog key, so that a zombie never
     overwrites its successor's record; `own` is it alone. `ahead` holds offsets beyond `applied` that restored windows
     already contain: a crash came between their record and the PartitionRecord, and they will be folded again.
-    `closed` are the windows whose changelog keys wait for their tombstones, in the order in which they closed.
+    `closed` are the windows whose changelog keys wait for their tombstones, in the order in which they closed, without
+    their values.
     """
 
     epoch: int
@@ -148,12 +130,17 @@ class PartitionState:
     stores: dict[str, Store] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RESULTS, 0))
     ahead: set[int] = field(default_factory=set)
-    closed: list[Closed] = field(default_factory=list)
+    closed: list[StoreWindow] = field(default_factory=list)
     own: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the one set of owners that nearly all windows share."""
         self.own = frozenset({self.owner})
+
+    def close(self, window: StoreWindow, at: int) -> None:
+        """Keep of a window that has closed what its tombstones need; `at` is the last offset of the chunk."""
+        window.at = at
+        self.closed.append(window)
 
     def open_windows(self) -> int:
         """How many windows of all its stores are open."""

@@ -62,7 +62,7 @@ OTHERS_KEYS = """    others = [
         for window in fold.touched if accepted for owner in sorted(window.owners - {state.owner})
     ]
     if gone or others:
-        yield Send(5, "state", _tombstones(state, gone) + others)
+        yield Send(5, "state", [*_tombstones(state, gone), *others])
 """
 OWNED = "PartitionState(epoch, partition, owner, windows)"
 LATE_RULE = "    elif not windows.is_open(start, store.watermark):\n"

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.records import Record, Records, read_batch
+from kernel.tombstones import framed_tombstones
 from streams.batches import fill
 from streams.framed import Framed
 
@@ -97,4 +98,16 @@ def test_what_the_kernel_and_framed_write_is_what_is_read(found):
         [record[2:] for record in read_batch(text, many, 0, 0, 0, None)]
         == [(key, value) for key, value, _ in written]
         == [(key, value or b"") for key, value, _ in found]
+    )
+
+
+@given(st.lists(st.binary(min_size=1, max_size=300), max_size=40), st.integers(1, 900))
+def test_tombstones_are_keys_without_values_in_batches_of_a_size(keys, most):
+    batches = framed_tombstones(keys, most)
+    records = [record for many, text in batches for record in read_batch(text, many, 0, 0, 0, None)]
+    assert [(record.key, record.value) for record in records] == [(key, None) for key in keys]
+    assert list(Framed(batches)) == [(key, None, []) for key in keys]
+    assert all(many == 1 or len(text) <= most for many, text in batches)
+    assert sum(len(text) for _, text in batches) >= (len(batches) - 1) * most / 2, (
+        "no batch is begun that is not needed"
     )

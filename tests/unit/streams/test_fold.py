@@ -364,6 +364,7 @@ class TestGrace:
         assert state.closed == []
         fold(state, [Record(4, b"12", message("closer", 20), moment(10_000) // 1000)], "pos.receipts", MAX_SKEW)
         assert [closed.start for closed in state.closed] == [moment(0), moment(5)]
+        assert [(closed.at, closed.value) for closed in state.closed] == [(4, b"")] * 2
         assert sorted(state.stores["12"].windows) == [moment(10), moment(20)]
 
     def test_closing_forgets_ids_and_rows_but_not_the_watermark(self):
