@@ -181,6 +181,9 @@ MUTATIONS = (
                 "            if False:\n",
             ),
         ),
+        simulation=False,
+        scripted=("tests/unit/streams/test_restore.py::TestTombstones",),
+        note="a second line: a receipt is known by its window being open, and the next one closes what was taken up",
     ),
     Mutation(
         "restore: not beyond where the changelog ended at first",
