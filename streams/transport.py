@@ -8,6 +8,7 @@ This file also mends what breaks exactness or availability on the way (each meas
 * A failed commit crashes the app and is forgotten. Here it is tried again at the next interval (consumer_thread).
 * Delivered chunks can be dropped when a rebalance clears Faust's queues. Here each chunk carries the offset
   that it follows, so that who folds it sees the hole.
+* Faust seeks from its own thread while another takes fetches apart, and both change the same books.
 * A rebalance cancels whoever waits for a fetch, but not the fetch, which may go on to take what is read after the
   next seek, and nobody hears of it. Here the next call takes over a fetch that is under way.
 """
@@ -186,9 +187,14 @@ class ChunkConsumer(driver.Consumer):
     async def seek(self, partition: TP, offset: int) -> int:
         """Seek one partition; its next chunk is the first after a seek. Returns how often it was sought by now."""
         tp = TP(partition.topic, partition.partition)
+        self._sought(tp, offset)  # first: what is asked for from now on is read after the seek
+        seeks = self._seeks[tp]
         await super().seek(tp, offset)
-        self._sought(tp, offset)
-        return self._seeks[tp]
+        return seeks
+
+    async def _seek(self, partition: TP, offset: int) -> None:
+        """As Faust's, in the thread that fetches: from another one it takes away what is being read just then."""
+        await self._thread.seek_wait({partition: offset})
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek several partitions, as recovery does."""
@@ -209,8 +215,8 @@ class ChunkConsumer(driver.Consumer):
             await super().perform_seek()
             for tp in sorted(self._seeking):
                 committed = self._committed_offset[tp] or 0
+                self._seeking.discard(tp)  # at once: no await lies before the seek counts
                 await self.seek(tp, min(committed, self.starts.get(tp, committed)))
-                self._seeking.discard(tp)  # at once: no await lies between
         finally:
             self._seeking = set()
 

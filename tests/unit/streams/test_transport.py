@@ -70,7 +70,7 @@ class ToldThread:
 
 
 @pytest.fixture
-async def consumer(monkeypatch):
+async def consumer():
     app = make_app(CONFIG)
     app.finalize()
     app.consumer_generation_id = 1
@@ -78,11 +78,6 @@ async def consumer(monkeypatch):
     found._thread = ToldThread()
     found._active_partitions = {P0, P1}
     app.topics._acking_topics.add("pos.receipts")
-
-    async def seek(partition, offset):
-        found._thread.seeks.append((partition, offset))
-
-    monkeypatch.setattr(found, "_seek", seek)
     return found
 
 
