@@ -46,12 +46,6 @@ class Seen:
         self.make_room(many, NOWHERE + 1)
         _note(many, array("Q", hashes), array("q", starts), array("q", bytes(8 * many)), [self])
 
-    def start_of(self, identity: int) -> int:
-        """Where a receipt stands, NOWHERE where it is not known."""
-        hashes, found = array("Q", [identity]), array("q", [0])
-        _find(1, address(hashes), array("q", [0]), [self], found)
-        return found[0]
-
 
 class Stores:
     """The stores of a chunk's receipts, by number in the order in which they come.

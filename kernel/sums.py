@@ -69,12 +69,12 @@ def add_up(
     many = len(windows.values)
     if not many:
         return Added([], [], [])
-    flat, item_ends = array("q", chain.from_iterable(items)), array("q", [len(one) // ITEM_WIDTH for one in items])
-    item_ends = array("q", accumulate(item_ends))
-    values, value_ends = _joined(windows.values)
-    keys, key_ends = _joined(windows.keys)
-    ids, id_ends = _joined(stores.ids)
-    heads, head_ends = _joined(stores.heads)
+    flat = array("q", chain.from_iterable(items))
+    item_ends = array("q", accumulate(len(one) // ITEM_WIDTH for one in items))
+    values, value_ends = joined(windows.values)
+    keys, key_ends = joined(windows.keys)
+    ids, id_ends = joined(stores.ids)
+    heads, head_ends = joined(stores.heads)
     starts, numbers = array("q", windows.starts), array("q", windows.stores)
     text, more = reading.records.text, bytes(reading.more)
     receipts, lines = item_ends[-1], len(reading.lines) // LINE_WIDTH
@@ -127,7 +127,8 @@ def add_up(
         )
 
 
-def _joined(texts: Sequence[bytes]) -> tuple[bytes, array[int]]:
+def joined(texts: Sequence[bytes]) -> tuple[bytes, array[int]]:
+    """Texts one after the other, and the end of each, as the kernel takes them."""
     return b"".join(texts), array("q", accumulate(map(len, texts)))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import overload
 
+from kernel.records import read_batch
 from kernel.sums import Batch
 
 Message = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
@@ -38,15 +39,9 @@ class Framed(Sequence[Message]):
 
     def __iter__(self) -> Iterator[Message]:
         """Decode one after the other."""
-        for many, records in self.batches:
-            at = 0
-            for _ in range(many):
-                _, at = _number(records, at)
-                _, at = _number(records, at + 2)
-                key, at = _text(records, at)
-                value, at = _text(records, at)
-                at += 1
-                yield key, value, []
+        for many, text in self.batches:
+            for record in read_batch(text, many, 0, 0, 0, None):
+                yield record.key, record.value, []
 
     def and_then(self, key: bytes | None, value: bytes) -> Framed:
         """These and one more, in the last batch: a batch more would be a request more."""
@@ -67,19 +62,3 @@ def _varint(number: int) -> bytes:
         found.append(rest & _BITS | _MORE)
         rest >>= 7
     return bytes([*found, rest])
-
-
-def _number(records: bytes, at: int) -> tuple[int, int]:
-    rest = shift = 0
-    while True:
-        byte = records[at]
-        at += 1
-        rest |= (byte & _BITS) << shift
-        shift += 7
-        if byte < _MORE:
-            return (rest >> 1) ^ -(rest & 1), at
-
-
-def _text(records: bytes, at: int) -> tuple[bytes | None, int]:
-    length, at = _number(records, at)
-    return (None, at) if length < 0 else (records[at : at + length], at + length)

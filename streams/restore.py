@@ -90,9 +90,10 @@ class Restore:
 
 def _fill(window: StoreWindow, values: Iterable[bytes]) -> WindowRecord:
     """Give a window the largest of what its owners left; returns what it says."""
-    newest = window.record
+    newest: WindowRecord | None = None
     for value in values:
         record = decode_window(value)
-        if record.applied > newest.applied:
+        if newest is None or record.applied > newest.applied:
             newest, window.value = record, value
+    assert newest is not None, "a window without records is none"
     return newest

@@ -42,7 +42,6 @@ class WindowRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 _decoder = msgspec.msgpack.Decoder(WindowRecord)
-_NEW = WindowRecord(-1, 0, {}, msgspec.Raw())
 
 
 class StoreWindow:
@@ -62,11 +61,6 @@ class StoreWindow:
         self.owners: frozenset[str] = frozenset()
         self.key: bytes | None = None
         self.at = -1
-
-    @property
-    def record(self) -> WindowRecord:
-        """What the value says; decoded each time, since the kernel alone needs it often."""
-        return decode_window(self.value) if self.value else _NEW
 
 
 def decode_window(value: bytes) -> WindowRecord:
@@ -101,12 +95,9 @@ class Store:
     def advance(self, occurred_at: int, windows: Windows) -> list[StoreWindow]:
         """Move the watermark up to the time of a folded receipt after it; returns the windows that this closes."""
         self.watermark = occurred_at
-        starts = self.starts
-        if starts[0] > occurred_at - windows.width - windows.grace:
-            return []
-        closed = []
-        while starts and not windows.is_open(starts[0], occurred_at):
-            closed.append(self.windows.pop(starts.popleft()))
+        oldest, closed = windows.oldest(occurred_at), []
+        while self.starts and self.starts[0] < oldest:
+            closed.append(self.windows.pop(self.starts.popleft()))
         return closed
 
 

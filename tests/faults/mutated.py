@@ -161,7 +161,7 @@ MUTATIONS = (
     Mutation(
         "restore: the last StoreWindow instead of the largest",
         (
-            Edit(RESTORE, "        if record.applied > newest.applied:\n", "        if True:\n"),
+            Edit(RESTORE, "        if newest is None or record.applied > newest.applied:\n", "        if True:\n"),
             Edit(RESTORE, ".setdefault((store_id, start), {})[owner] = value", "[store_id, start] = {owner: value}"),
         ),
         scripted=(RARE + "a_frozen_workers_older_window_lands_after_its_successors",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kernel.reading import ASK, COLUMNS, COUNTED, LINE_WIDTH, NOTHING, REVERSAL, VOID, Reading, group_of
 from kernel.records import Record, Records
+from kernel.seen import Stores
 from schemas.admission import admit
 from schemas.currency import CODES
 from schemas.errors import Refused
@@ -65,3 +66,10 @@ def differences(messages, timestamp_ms, max_skew_us):
         if ours is not None and ours != (theirs := expected(*message, timestamp_ms, max_skew_us)):
             wrong.append((message, ours, theirs))
     return wrong, sum(ours is not None for ours in found)
+
+
+def start_of(seen, identity):
+    """Where a receipt stands by what a store has seen, NOWHERE where it is not known."""
+    reading = Reading(records_of([(b"12", b"")]), 0, [])
+    reading.put(0, COUNTED, identity, 0, [], 0, 0)
+    return Stores(reading).find([seen])[0]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kernel.reading import COUNTED, Reading
 from kernel.seen import NOWHERE, Seen, Stores
-from tests.unit.kernel.agreement import records_of
+from tests.unit.kernel.agreement import records_of, start_of
 
 hashes = st.integers(0, 2**64 - 1) | st.integers(0, 3)
 starts = st.integers(0, 20)
@@ -32,7 +32,7 @@ def test_what_was_noted_is_found_and_the_last_start_holds(receipts, others):
         seen.note([identity for identity, _ in part], [start for _, start in part])
         wanted |= dict(part)
     for identity in [*wanted, *others]:
-        assert seen.start_of(identity) == wanted.get(identity, NOWHERE)
+        assert start_of(seen, identity) == wanted.get(identity, NOWHERE)
     assert seen.used == len(wanted)
 
 
@@ -47,7 +47,7 @@ def test_room_is_made_by_forgetting_what_is_over(rounds):
         seen.make_room(len(noted[-1]), oldest)
         seen.note(list(noted[-1]), noted[-1].values())
         for identity, start in {**(noted[-2] if number else {}), **noted[-1]}.items():
-            assert seen.start_of(identity) == start
+            assert start_of(seen, identity) == start
     largest = max(len(one) + len(other) for one, other in pairwise([{}, *noted]))
     assert seen.places <= 8 * max(largest + max(map(len, noted)), 1)
 

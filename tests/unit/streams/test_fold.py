@@ -20,6 +20,7 @@ from streams.flush import Send, flush
 from streams.fold import REPLAYED, ROWS_PER_MESSAGE, fold
 from streams.state import PartitionState, receipt_hash
 from streams.windows import Windows
+from tests.unit.kernel.agreement import start_of
 
 from .world import MAX_SKEW, MINUTE, Record, folded, log_of, message, moment
 
@@ -57,7 +58,7 @@ def one_by_one(values, windows=WINDOWS):
 
 def stood_in(state, transaction_id):
     """The start of the window in which a sale of store 12 is known to stand."""
-    return state.stores["12"].seen.start_of(receipt_hash(transaction_id, reversal=False))
+    return start_of(state.stores["12"].seen, receipt_hash(transaction_id, reversal=False))
 
 
 def exactly(microseconds, transaction_id="edge", **more):

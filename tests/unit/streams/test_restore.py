@@ -17,7 +17,7 @@ from streams.records import (
     window_key,
 )
 from streams.restore import Restore
-from streams.state import PartitionState, Store, StoreWindow, receipt_hash
+from streams.state import PartitionState, Store, decode_window, receipt_hash
 from streams.windows import Windows
 
 from .world import MAX_SKEW, MINUTE, Sent, Worker, log_of, message, moment
@@ -55,7 +55,7 @@ class TestWhichRecordHolds:
         state = restored(old + new if order == "old first" else new + old)
         assert (state.applied, state.counts["folded"]) == (2, 3)
         [window] = state.stores["12"].windows.values()
-        found = window.record
+        found = decode_window(window.value)
         assert (found.applied, found.receipts, len(found.ids)) == (2, 3, 3)
         assert window.owners == {"old", "new"}
 
@@ -63,7 +63,7 @@ class TestWhichRecordHolds:
         old, new = self.records()
         state = restored(new[:1] + old)  # of the new owner only the window's record landed
         assert state.applied == 0
-        assert state.stores["12"].windows[W0].record.applied == 2
+        assert decode_window(state.stores["12"].windows[W0].value).applied == 2
         assert state.ahead == {1, 2}
 
     def test_an_owners_later_record_takes_its_earlier_ones_place(self):
@@ -71,7 +71,7 @@ class TestWhichRecordHolds:
         Worker(self.LOG, sent, WINDOWS, "only").run(chunk=1)
         assert len(sent.changelog) == 6
         state = restored(sent.changelog)
-        assert state.stores["12"].windows[W0].record.applied == 2
+        assert decode_window(state.stores["12"].windows[W0].value).applied == 2
         assert state.stores["12"].windows[W0].owners == {"only"}
 
     @pytest.mark.parametrize("steps", [(1,), (3,), (1, 3)])
@@ -88,7 +88,7 @@ class TestWhichRecordHolds:
         kept = dict(sent.changelog)
         state = restored(kept.items())
         assert (state.applied, state.counts["folded"], state.ahead) == (2, 3, set())
-        assert state.stores["12"].windows[W0].record.receipts == 3
+        assert decode_window(state.stores["12"].windows[W0].value).receipts == 3
 
     def test_the_new_owner_is_the_one_that_was_drawn(self):
         assert restored(self.records()[0], "drawn").owner == "drawn"
@@ -213,9 +213,7 @@ class TestRecordsComeBackAsTheyWere:
     @given(offsets, st.integers(-(2**31), 2**31), st.dictionaries(hashes, offsets, max_size=6), rows)
     @settings(deadline=None)
     def test_a_store_window(self, applied, receipts, ids, found):
-        window = StoreWindow("12", W0)
-        window.value = msgspec.msgpack.encode((applied, receipts, ids, found))
-        record = window.record
+        record = decode_window(msgspec.msgpack.encode((applied, receipts, ids, found)))
         assert (record.applied, record.receipts, record.ids) == (applied, receipts, ids)
         assert msgspec.msgpack.decode(record.rows) == found
 
