@@ -1,8 +1,8 @@
 """Makes a broker warm, as one is that has run for a minute: else its own compiler takes half of what a race is to show.
 
-On two cores Apache Kafka's JVM spends 0.9 of its first 1.6 seconds of work on compiling itself. So before a contestant
-starts, records are written and read for some seconds in all the ways in which contestants write and read: compressed
-and not, to a topic that is compacted and to one that is not, with commits of a group.
+On two cores Apache Kafka's JVM spent 0.9 of the 1.6 seconds that it worked during a race on compiling itself. So before
+a contestant starts, records are written and read for some seconds in all the ways in which contestants write and read:
+compressed and not, to a topic that is compacted and to one that is not, with commits of a group.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from aiokafka.admin import NewTopic
 
 from schemas.errors import Stop, Unavailable
 from schemas.topics import EPOCHS, REJECTED
-from tillstream import ch, epochs
+from tillstream import ch, epochs, topic_admin
 from tillstream.local.launch import free_port
 from tillstream.migrate import check_migrated, files, migrate
 from tillstream.topic_admin import wanted
@@ -41,6 +41,19 @@ async def test_makes_every_topic_with_its_partition_count_and_every_table(settin
         assert client.query("SELECT count() FROM sales").result_rows == [(0,)]
         engine = client.query("SELECT engine FROM system.databases WHERE name = currentDatabase()").result_rows
     assert engine == [("Atomic",)]
+
+
+async def test_whatever_it_makes_is_heard_of_by_every_broker_before_another_one_may_be_asked(settings, monkeypatch):
+    waited, heard_by_all = {}, topic_admin.heard_by_all
+
+    async def heard(client, partitions):
+        waited.update(partitions)
+        return await heard_by_all(client, partitions)
+
+    monkeypatch.setattr(topic_admin, "heard_by_all", heard)
+    report = await migrate(settings)
+    assert waited == {spec.name: spec.partitions for spec in wanted(settings)}
+    assert sorted(waited) == sorted(report.topics_created)
 
 
 async def test_the_first_epoch_is_live_before_any_sink_runs(settings):

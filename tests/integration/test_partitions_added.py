@@ -10,7 +10,7 @@ from schemas import topics
 from schemas.errors import Stop
 from tests.integration.harness import progressed, publish, ready, roles, settled
 from tests.integration.test_exact import receipts
-from tillstream import topic_admin
+from tillstream import partitions_added, topic_admin
 from tillstream.migrate import check_migrated, migrate
 from tillstream.waiting import admin
 
@@ -22,10 +22,19 @@ async def partitions(settings):
         return await topic_admin.partition_counts(client, [spec.name for spec in topic_admin.wanted(settings)])
 
 
-def test_topics_grow_together_under_load_and_stores_that_move_are_counted_right(migrated, environment, on_kafka):
+def test_topics_grow_together_under_load_and_stores_that_move_are_counted_right(
+    migrated, environment, on_kafka, monkeypatch
+):
     if not on_kafka:
         pytest.skip("the embedded broker adds no partitions: run with --kafka")
     sent = receipts(4_000, seed=41)
+    waited, heard_by_all = {}, partitions_added.heard_by_all
+
+    async def heard(client, partitions):
+        waited.update(partitions)
+        return await heard_by_all(client, partitions)
+
+    monkeypatch.setattr(partitions_added, "heard_by_all", heard)
     more = migrated.model_copy(update={"partitions": 6})
 
     async def run():
@@ -34,6 +43,7 @@ def test_topics_grow_together_under_load_and_stores_that_move_are_counted_right(
         await progressed(migrated, 500)
         report = await migrate(more, more_partitions=True)
         assert report.topics_grown[-1] == migrated.topic_prefix + topics.RECEIPTS
+        assert waited == dict.fromkeys(report.topics_grown, 6), "every broker has heard of them"
         assert (await migrate(more, more_partitions=True)).topics_grown == [], "a second run changes nothing"
         await publish(more, sent[1_500:])
         return await settled(more, len(sent))

@@ -360,6 +360,14 @@ class TestGrace:
     def test_a_stores_first_receipt_is_never_late(self):
         assert judged([message("a", -5_000_000 / 60)]) == ["folded"]
 
+    def test_what_is_known_of_closed_windows_does_not_pile_up(self):
+        state = PartitionState(1, 0, "me", WINDOWS)
+        for offset in range(300):
+            record = Record(offset, b"12", message(f"t{offset}", 5 * offset), moment(10_000) // 1000)
+            fold(state, [record], "pos.receipts", MAX_SKEW)
+        assert state.counts["folded"] == 300
+        assert state.stores["12"].seen.places <= 32
+
     def test_windows_close_in_their_order_however_they_came_about(self):
         state, _ = stood([message(f"t{at}", at) for at in (10, 0, 5, 9)])
         assert state.closed == []

@@ -89,6 +89,14 @@ def test_they_have_what_the_fold_and_the_restore_read(compression):
     assert result.getall() == []
 
 
+def test_where_the_broker_stamps_a_batch_its_stamp_is_that_of_each_record():
+    text = bytearray(batch())
+    text[22] |= 0x08
+    text[35:43] = (1_900_000_000_000).to_bytes(8, "big")
+    result, _ = fetched(bytes(text), crcs=False)
+    assert result.getall().timestamps() == [1_900_000_000_000] * 3
+
+
 def test_other_consumers_get_aiokafkas_own():
     result, assignment = fetched(batch(), leanly=False)
     found = result.getall(2) + result.getall(2)

@@ -35,6 +35,8 @@ def test_a_window_is_open_exactly_below_its_end_plus_grace(w, moment, watermark)
     assert w.is_open(start, watermark) == (watermark < start + w.width + w.grace)
     assert w.is_open(start, w.closes_at(start) - 1)
     assert not w.is_open(start, w.closes_at(start))
+    assert w.is_open(start, watermark) == (start >= w.oldest(watermark))
+    assert start >= w.oldest(None), "a store without a watermark has every window open"
 
 
 @given(windows, moments, moments, moments)
