@@ -52,11 +52,13 @@ def one_by_one(read):
 
 def by_the_kernel(keys, texts):
     """In chunks and in columns, as the worker gets them; each receipt must be of a kind that it reads."""
-    records = Records.of([Record(at, NEVER_AHEAD, *one) for at, one in enumerate(zip(keys, texts, strict=True))])
+    records = [Record(at, NEVER_AHEAD, *one) for at, one in enumerate(zip(keys, texts, strict=True))]
+    chunks = [Records.of(records[at : at + RECORDS_PER_CHUNK]) for at in range(0, len(records), RECORDS_PER_CHUNK)]
 
     def reading(values) -> None:
-        for at in range(0, len(values), RECORDS_PER_CHUNK):
-            assert Reading(records[at : at + RECORDS_PER_CHUNK], 0, CODES).left_over() == []
+        assert sum(map(len, chunks)) == len(values)
+        for chunk in chunks:
+            assert Reading(chunk, 0, CODES).left_over() == []
 
     return reading
 
