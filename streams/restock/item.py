@@ -89,6 +89,6 @@ class Item:
             running.silence(trading.done, self.prior),
             len(self.lately),
             sum(units for _, units in self.lately) / rules.UNIT,
-            max(usual, trading.last_hour()),
+            max(usual, trading.last_hour(now)),
             running.price() or self.demand.price(),
         )

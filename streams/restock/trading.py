@@ -26,7 +26,8 @@ class Trading:
     """Of one store. `done` is its clock: standard trading hours of business since the first.
 
     `receipts_an_hour` is the average of trading hours, 0 before the first is over; `week` the average standard hours of
-    each hour of the week (UTC, Thursday 00:00 first, as the Unix epoch), `weeks` how many of each were seen.
+    each hour of the week (UTC, Thursday 00:00 first, as the Unix epoch), `weeks` how many of each were seen. `hour` is
+    the one under way, since the Unix epoch, `in_hour` its receipts so far, `before` those of the hour before.
     """
 
     done: float = 0.0
@@ -34,6 +35,7 @@ class Trading:
     hours: int = 0
     hour: int | None = None
     in_hour: int = 0
+    before: int = 0
     week: list[float] = field(default_factory=lambda: [0.0] * HOURS_A_WEEK)
     weeks: list[int] = field(default_factory=lambda: [0] * HOURS_A_WEEK)
 
@@ -62,6 +64,7 @@ class Trading:
         if hour - self.hour <= LONGEST_PAUSE:
             for quiet in range(self.hour + 1, hour):
                 self._note(quiet, 0)
+        self.before = self.in_hour if hour == self.hour + 1 else 0
         self.in_hour = 0
 
     def _note(self, hour: int, receipts: int) -> None:
@@ -85,6 +88,13 @@ class Trading:
             rest -= taken
             at, share = at + 1, 1.0
         return hours
+
+    def last_hour(self, now: int) -> float:
+        """Standard hours of business done in the sixty minutes before now, about."""
+        if self.receipts_an_hour <= 0:
+            return 0.0
+        share = now % HOUR / HOUR
+        return max(0.0, self.in_hour + self.before * (1 - share)) / self.receipts_an_hour
 
     def a_day(self) -> float:
         """Standard hours of business of an average day."""
