@@ -110,7 +110,7 @@ class Catalogue(msgspec.Struct, frozen=True, gc=False, tag="catalogue", tag_fiel
 
 
 class Campaign(msgspec.Struct, frozen=True, gc=False, tag="campaign", tag_field="type", kw_only=True):
-    """SKUs that are promoted from `since` until `until` (not included), in these stores, or in all where none is named."""
+    """SKUs that are promoted from `since` until `until` (not included), in these stores, or in all (none named)."""
 
     campaign_id: str
     skus: list[str]

@@ -137,7 +137,7 @@ class Demand:
         return Silence(silent, shape, hours, (hours / (hours + silent)) ** shape)
 
     def suspicious_at(self, prior: Prior, probability: float) -> float:
-        """What the store's clock will show when the silence gets so improbable; for ever, if it is hardly ever bought."""
+        """What the store's clock will show when the silence gets so improbable; infinity where it never does."""
         shape, hours = self._at_last(prior)
         return self.last + hours * (probability ** (-1 / shape) - 1) if shape > LEAST_SHAPE else math.inf
 
@@ -145,6 +145,10 @@ class Demand:
         """Somebody has stood at the shelf: what was silent before is explained."""
         self.observe(clock)
         self._begin_silence()
+
+    def resume(self, clock: float) -> None:
+        """Go on from here: what the store did meanwhile is no evidence."""
+        self.until = self.last = clock
 
     def _begin_silence(self) -> None:
         self.last, self.known = self.until, (self.purchases, self.hours)

@@ -40,8 +40,9 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """What holds now. `offset` is the feed's; `covered`: what is on order will mend it; `suppressed`: why it is no
-    alert of its own.
+    """What holds now, at an event time and an offset of the feed.
+
+    `covered`: what is on order will mend it. `suppressed`: why it is no alert of its own, empty if it is one.
     """
 
     at: int
@@ -69,21 +70,25 @@ def judged(episode: Episode | None, rule: Rule, store_id: str, sku: str, now: No
             return None
         name = alert_id(rule, store_id, sku, now.offset)
         return Episode(name, rule, "raised", now.severity, now.at, 1, now.figures)
+    becomes = _becomes(episode, now)
+    return episode if becomes is None else _step(episode, becomes[0], now, becomes[1])
+
+
+def _becomes(episode: Episode, now: Now) -> tuple[State, str] | None:
+    """The state that an open episode goes over to, and why; None where it stays."""
     if now.suppressed:
-        return _step(episode, "resolved", now, reason=now.suppressed)
+        return "resolved", now.suppressed
     if now.covered:
-        return episode if episode.state == "ordered" else _step(episode, "ordered", now)
-    if now.verdict == "clear":
-        return _step(episode, "resolved", now, reason="recovered")
+        return None if episode.state == "ordered" else ("ordered", "")
+    if now.verdict == "clear" or (now.verdict == "hold" and episode.state == "ordered"):
+        return "resolved", "recovered"
     if episode.state == "ordered":
-        if now.verdict == "fire":
-            return _step(episode, "raised", now, reason="what is on order is not enough")
-        return _step(episode, "resolved", now, reason="recovered")
-    if episode.state == "snoozed" and episode.snoozed_until is not None and now.at >= episode.snoozed_until:
-        return _step(episode, "raised", now, reason="the snooze is over")
-    if now.verdict == "fire" and _RANK[now.severity] > _RANK[episode.severity] and episode.state == "raised":
-        return _step(episode, "raised", now, reason="more is at risk")
-    return episode
+        return "raised", "what is on order is not enough"
+    if episode.state == "snoozed":
+        over = episode.snoozed_until is not None and now.at >= episode.snoozed_until
+        return ("raised", "the snooze is over") if over else None
+    worse = now.verdict == "fire" and _RANK[now.severity] > _RANK[episode.severity]
+    return ("raised", "more is at risk") if worse and episode.state == "raised" else None
 
 
 def acted(episode: Episode, kind: str, until: int | None, now: Now) -> Episode:

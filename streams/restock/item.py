@@ -6,11 +6,10 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from schemas.alert import Product, Rule
-from streams.restock import rules
-from streams.restock.demand import Demand, Prior
+from streams.restock.demand import UNIT, Demand, Prior
 from streams.restock.episode import Episode
 from streams.restock.orders import Orders
-from streams.restock.policy import Policy
+from streams.restock.policy import DEFAULT, Policy
 from streams.restock.position import Position
 from streams.restock.rules import Shelf
 from streams.restock.trading import DAY, HOUR, Trading
@@ -36,6 +35,9 @@ class Item:
     product: Product = field(default_factory=Product)
     prior: Prior = field(default_factory=Prior)
     promoted: bool = False
+    watched: bool = False
+    policy: Policy = DEFAULT
+    policy_version: str = ""
 
     @property
     def opened(self) -> bool:
@@ -44,11 +46,24 @@ class Item:
 
     def running(self) -> Demand:
         """The demand that is under way: of the campaign while one runs, else the base."""
-        if not self.promoted:
-            return self.demand
-        if self.promotion is None:
-            self.promotion = Demand(until=self.demand.until, last=self.demand.last)
-        return self.promotion
+        return self.promotion if self.promoted and self.promotion is not None else self.demand
+
+    def promote(self, promoted: bool, clock: float) -> None:
+        """A campaign begins or ends: from here on the other demand is under way."""
+        if promoted == self.promoted:
+            return
+        self.observe(clock)
+        self.promoted = promoted
+        if promoted and self.promotion is None:
+            self.promotion = Demand()
+        self.running().resume(clock)
+
+    def keep(self, rule: Rule, episode: Episode) -> None:
+        """Keep an alert as it stands now; one that is resolved is none any more."""
+        if episode.state == "resolved":
+            self.episodes.pop(rule, None)
+        else:
+            self.episodes[rule] = episode
 
     def sold(self, clock: float, at: int, offset: int, units: int, restocked: int, revenue: int) -> None:
         """A purchase, or one that was taken back; `restocked` units came back to the shelf."""
@@ -64,10 +79,8 @@ class Item:
         running = self.running()
         running.observe(clock)
         running.censored = self.position.on_hand is not None and self.position.on_hand <= 0
-        if running is not self.demand:
-            self.demand.until = self.demand.last = clock
 
-    def shelf(self, trading: Trading, now: int, policy: Policy) -> Shelf | None:
+    def shelf(self, trading: Trading, now: int) -> Shelf | None:
         """What the rules look at, None while nobody has counted it."""
         on_hand = self.position.on_hand
         if on_hand is None:
@@ -81,14 +94,14 @@ class Item:
         return Shelf(
             on_hand,
             self.orders.on_order,
-            policy,
+            self.policy,
             rate,
-            trading.ahead(now, policy.lead_time),
-            trading.ahead(now, policy.review_period),
+            trading.ahead(now, self.policy.lead_time),
+            trading.ahead(now, self.policy.review_period),
             trading.a_day(),
             running.silence(trading.done, self.prior),
             len(self.lately),
-            sum(units for _, units in self.lately) / rules.UNIT,
+            sum(units for _, units in self.lately) / UNIT,
             max(usual, trading.last_hour(now)),
             running.price() or self.demand.price(),
         )

@@ -10,6 +10,7 @@ moved before does not. Quantities are hundred-thousandths, times microseconds.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 
@@ -32,24 +33,27 @@ class Position:
             self.on_hand += quantity
 
     def count(self, occurred_at: int, quantity: int) -> bool:
-        """Somebody counted; of two counts of the same moment the one that arrives later rules. Says whether it rules."""
+        """Somebody counted; of two of the same moment the one that arrives later rules. Says whether this one does."""
         if self.on_hand is not None and occurred_at < self.counted_at:
             return False
         self.counted_at = occurred_at
         self.on_hand = quantity + sum(moved for at, moved, _ in self.recent if at > occurred_at)
         return True
 
-    def replace_sales(self, until: int, since: int, totals: list[tuple[int, int]]) -> None:
-        """Put totals of windows, as (start, quantity), in the place of the sales whose offset is at most `until`.
+    def replace_sales(self, until: int, since: Callable[[int], bool], totals: Iterable[tuple[int, int]]) -> int:
+        """Put totals of windows, as (moment, quantity), in the place of the sales whose offset is at most `until`.
 
-        Only sales at or after `since` are replaced: the totals speak of no window before it.
+        Only those for whose moment `since` says yes: the totals speak of no other. Returns what that changes in all.
         """
-        gone = [one for one in self.recent if 0 <= one[2] <= until and one[0] >= since]
-        self.recent = [one for one in self.recent if not (0 <= one[2] <= until and one[0] >= since)]
+        gone = [one for one in self.recent if 0 <= one[2] <= until and since(one[0])]
+        self.recent = [one for one in self.recent if not (0 <= one[2] <= until and since(one[0]))]
         if self.on_hand is not None:
             self.on_hand -= sum(quantity for at, quantity, _ in gone if at > self.counted_at)
-        for start, quantity in totals:
-            self.move(start, quantity, until)
+        changed = -sum(quantity for _, quantity, _ in gone)
+        for at, quantity in totals:
+            self.move(at, quantity, until)
+            changed += quantity
+        return changed
 
     def settle(self, horizon: int) -> None:
         """Forget the single moves before a moment that no count may precede any more."""

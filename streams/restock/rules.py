@@ -18,6 +18,7 @@ Figures = dict[str, float]
 
 # A shelf on which the books have stock is suspect once a silence of this length is so improbable.
 SILENCE = 0.001
+PROBABLE = 0.5
 # A surge: so many purchases within an hour are so improbable, and at least so many.
 SURGE = 1e-4
 SURGE_OVER = 0.05
@@ -60,9 +61,9 @@ class Shelf:
 def reorder_levels(shelf: Shelf) -> Figures:
     """Reorder point s and order-up-to level S, in units.
 
-    s = d*L + z*sqrt(L*var_d + d^2*var_L) (Silver, Pyke and Thomas 2017, section 6.7), where the sum over the lead time's
-    own hours stands for d*L and L*var_d, and never below one pack; S is s and what a review period sells, and at least
-    one pack more.
+    s = d*L + z*sqrt(L*var_d + d^2*var_L) (Silver, Pyke and Thomas 2017, section 6.7), where the sum over the lead
+    time's own hours stands for d*L and L*var_d, and never below one pack; S is s and what a review period sells, and at
+    least one pack more.
     """
     policy = shelf.policy
     z = NormalDist().inv_cdf(policy.service_level)
@@ -128,7 +129,7 @@ def silent_shelf(shelf: Shelf) -> Judged:
     if shelf.on_hand < UNIT:
         return Judged("clear", figures)
     # Whoever buys, or looks, begins the silence anew: it is probable again at once.
-    return Judged("fire" if probability < SILENCE else "clear" if probability > 0.5 else "hold", figures)
+    return Judged("fire" if probability < SILENCE else "clear" if probability > PROBABLE else "hold", figures)
 
 
 def surge(shelf: Shelf) -> Judged:
