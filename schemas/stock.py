@@ -76,6 +76,22 @@ def decode(value: bytes) -> StockMovement:
     )
 
 
+def admit(key: bytes | None, value: bytes | None, timestamp_ms: int, max_skew_us: int) -> StockMovement:
+    """Decode a record of `stock.movements`, and check it against its key and its Kafka timestamp; raises Refused."""
+    if value is None:
+        raise Refused("$", "the record has no value", "publish the movement as the record's value")
+    movement = decode(value)
+    if key != movement.store_id.encode():
+        raise Refused("$.store_id", "the record's key is not the store_id", "publish with key = store_id")
+    if movement.occurred_at > timestamp_ms * 1000 + max_skew_us:
+        raise Refused(
+            "$.occurred_at",
+            "more than MAX_SKEW ahead of the record's Kafka timestamp",
+            "set the clock of whatever sends it, then send it again",
+        )
+    return movement
+
+
 def _quantity(value: Any, kind: str) -> int:
     path = "$.quantity"
     if not isinstance(value, str):

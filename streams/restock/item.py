@@ -14,17 +14,20 @@ from streams.restock.position import Position
 from streams.restock.rules import Shelf
 from streams.restock.trading import DAY, HOUR, Trading
 
+# Below the offset of any log, and below -1, which is that of one without receipts.
+UNTOLD = -2
+
 
 @dataclass(slots=True)
 class Item:
-    """`applied` is the receipts' offset up to which sales are in; -1 until the first totals have come.
+    """`applied` is the receipts' offset up to which sales are in, UNTOLD until the first totals have come.
 
     `lately` are the purchases of the last hour, (moment, units as hundred-thousandths). `demand` is the base; what is
     sold while a campaign runs goes into `promotion`. `settled` is the horizon up to which single moves are forgotten.
     """
 
     sku: str
-    applied: int = -1
+    applied: int = UNTOLD
     currency: str = ""
     position: Position = field(default_factory=Position)
     orders: Orders = field(default_factory=Orders)
@@ -42,7 +45,7 @@ class Item:
     @property
     def opened(self) -> bool:
         """Whether its sales are told."""
-        return self.applied >= 0
+        return self.applied > UNTOLD
 
     def running(self) -> Demand:
         """The demand that is under way: of the campaign while one runs, else the base."""

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from streams.restock.item import Item
+from streams.restock.item import UNTOLD, Item
 from streams.restock.rules import SILENCE
 from streams.restock.trading import DAY, HOUR, Trading
 from streams.windows import Windows
@@ -27,7 +27,7 @@ class Shop:
 
     store_id: str
     log: int = 0
-    applied: int = -1
+    applied: int = UNTOLD
     watermark: int | None = None
     trading: Trading = field(default_factory=Trading)
     receipts: dict[int, int] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.feed import PURCHASE_WIDTH, TOTAL_WIDTH, Sales
+from streams.restock.item import UNTOLD
 from streams.restock.shop import Shop
 from streams.restock.state import RestockState
 from streams.restock.trading import HOUR
@@ -40,9 +41,9 @@ def take_sales(state: RestockState, shop: Shop, message: Sales) -> list[str]:
 
 def _begin_log(shop: Shop, log: int) -> None:
     """The topic was made anew: its offsets begin again, and all SKUs are to be opened again."""
-    shop.log, shop.applied, shop.receipts = log, -1, {}
+    shop.log, shop.applied, shop.receipts = log, UNTOLD, {}
     for item in shop.items.values():
-        item.applied = -1
+        item.applied = UNTOLD
 
 
 def _open(state: RestockState, shop: Shop, sku: str, currency: str, offset: int, totals: list[int]) -> bool:

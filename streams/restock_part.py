@@ -1,0 +1,146 @@
+"""One partition of restock: takes its feed, sends what comes of it, and tells the feed of stock movements."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from kernel.records import LogRecord
+from schemas import alert, feed, stock
+from schemas.deadletter import DeadLetter, kept
+from schemas.errors import Refused
+from schemas.feed import Movement
+from streams.agents import Outlet
+from streams.framed import Message
+from streams.restock.decide import Decided, decide
+from streams.restock.state import RestockState
+from streams.tracking import Tracking
+
+log = logging.getLogger(__name__)
+
+# Headers of an alert: the feed's offset that brought it about, and the one up to which all alerts were acknowledged.
+FEED, SENT = "feed", "sent"
+NOTHING_SENT = -1
+
+
+def sent_until(records: Iterable[object]) -> int:
+    """Of the last alerts of a partition, the feed's offset up to which all were acknowledged."""
+    found = NOTHING_SENT
+    for record in records:
+        headers = dict(getattr(record, "headers", ()))
+        found = max(found, int(headers.get(SENT, b"-1")))
+    return found
+
+
+class RestockPart:
+    """`sent_until` is the feed's offset up to which all alerts were acknowledged, by whoever sent them.
+
+    `tracked` is called when the fold has something to open.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        state: RestockState,
+        tracking: Tracking,
+        outlet: Outlet,
+        stock_topic: str,
+        max_skew: int,
+        tracked: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.partition = partition
+        self.state = state
+        self.tracking = tracking
+        self.sent_until = NOTHING_SENT
+        self.tracked = tracked
+        self._outlet = outlet
+        self._stock_topic = stock_topic
+        self._max_skew = max_skew
+
+    def begin(self) -> None:
+        """The feed is read up to its end: what is tracked is known."""
+        for shop in self.state.shops.values():
+            for item in shop.items.values():
+                self.tracking.track(shop.store_id, item.sku, opened=item.opened)
+        self.tracking.begin()
+        if self.tracking.to_open:
+            self.tracked()
+
+    async def take_feed(self, records: Sequence[LogRecord]) -> None:
+        """Decide by messages of the feed, and send what comes of it."""
+        alerts: list[Message] = []
+        letters: list[Message] = []
+        for record in records:
+            try:
+                message = feed.decode(record.value or b"")
+            except msgspec.MsgspecError as fault:
+                # Whoever reads it passes over it: all decide alike.
+                log.warning("restock.feed, partition %d, offset %d: %s", self.partition, record.offset, fault)
+                continue
+            before = self._known(message)
+            decided = decide(self.state, record.offset, message)
+            if isinstance(message, Movement) and before is False and self._known(message) and self.tracking.ready:
+                self.tracking.track(message.store_id, message.sku, opened=False)
+                self.tracked()
+            if record.offset > self.sent_until:
+                alerts += self._alerts(record.offset, decided)
+                letters += self._letters(decided)
+        if letters:
+            await self._outlet.send("rejected", self.partition, letters)
+        if alerts:
+            await self._outlet.send("alerts", self.partition, alerts)
+        if letters or alerts:
+            await self._outlet.acknowledged()
+        self.state.applied = max(self.state.applied, records[-1].offset)
+        self.sent_until = max(self.sent_until, self.state.applied)
+
+    def _known(self, message: feed.FeedMessage) -> bool | None:
+        if not isinstance(message, Movement):
+            return None
+        shop = self.state.shops.get(message.store_id)
+        return shop is not None and message.sku in shop.items
+
+    def _alerts(self, offset: int, decided: Decided) -> list[Message]:
+        headers = [(FEED, str(offset).encode()), (SENT, str(self.sent_until).encode())]
+        return [(one.store_id.encode(), alert.encode(one), headers) for one in decided.alerts]
+
+    def _letters(self, decided: Decided) -> list[Message]:
+        letters = [
+            DeadLetter(
+                one.store_id.encode(),
+                feed.encode(one),
+                fault.reason,
+                fault.path,
+                self._stock_topic,
+                self.partition,
+                one.offset,
+            )
+            for one, fault in decided.refused
+        ]
+        return [(letter.key, letter.value, letter.headers()) for letter in letters]
+
+    async def take_movements(self, records: Sequence[LogRecord]) -> None:
+        """Tell the feed of stock movements, in their order; what is none is rejected with its reason."""
+        told: list[Message] = []
+        letters: list[Message] = []
+        for record in records:
+            try:
+                told.append(self._told(record))
+            except Refused as fault:
+                key, value = kept(record.key), kept(record.value)
+                letter = DeadLetter(
+                    key, value, fault.reason, fault.path, self._stock_topic, self.partition, record.offset
+                )
+                letters.append((letter.key, letter.value, letter.headers()))
+        if letters:
+            await self._outlet.send("rejected", self.partition, letters)
+        if told:
+            await self._outlet.send("feed", self.partition, told)
+        await self._outlet.acknowledged()
+
+    def _told(self, record: LogRecord) -> Message:
+        found = stock.admit(record.key, record.value, record.timestamp, self._max_skew)
+        movement = Movement(offset=record.offset, **msgspec.structs.asdict(found))
+        return found.store_id.encode(), feed.encode(movement), []
