@@ -28,7 +28,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     `alert_id` is a hash of rule, store, SKU and the offset in `restock.feed` that opened the episode, so that no
     replay can mint a new one. `sequence` counts the states of the episode from 1; `changed_at` is when this one began,
-    `reason` why. `figures` are those that made it fire (docs/alerts.md). `dashboard` is filled in as it is sent.
+    `reason` why. `figures` are those that made it fire (docs/restock.md). `feed_partition` and `feed_offset` say which
+    message of `restock.feed` has brought this state about. `dashboard` is filled in as it is sent.
     """
 
     alert_id: str
@@ -52,6 +53,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = ""
     figures: dict[str, float] = {}
     sequence: int
+    feed_partition: int = 0
+    feed_offset: int = -1
     dashboard: str = ""
     schema_version: int = SCHEMA_VERSION
 

@@ -82,6 +82,6 @@ class Parts:
         """The one that follows its restock feed, where there is one."""
         if task.tracking is None:
             return []
-        state, wake = RestockState(task.state.windows), task.something_to_open
+        state, wake = RestockState(task.state.windows, task.state.partition), task.something_to_open
         partition = task.state.partition
         return [RestockPart(partition, state, task.tracking, self._outlet(), self._stock, self._max_skew, wake)]

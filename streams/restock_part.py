@@ -9,6 +9,7 @@ import msgspec
 
 from kernel.records import LogRecord
 from schemas import alert, feed, stock
+from schemas.alert import Alert
 from schemas.deadletter import DeadLetter, kept
 from schemas.errors import Refused
 from schemas.feed import Movement
@@ -20,13 +21,15 @@ from streams.tracking import Tracking
 
 log = logging.getLogger(__name__)
 
-# Headers of an alert: the feed's offset that brought it about, and the one up to which all alerts were acknowledged.
+# A batch lands as a whole or not at all; this many alerts are far smaller than one may be.
+ALERTS_PER_BATCH = 200
+# Headers of an alert: the feed's offset that brought it about, and the one up to which all alerts have landed with it.
 FEED, SENT = "feed", "sent"
 NOTHING_SENT = -1
 
 
 def sent_until(records: Iterable[object]) -> int:
-    """Of the last alerts of a partition, the feed's offset up to which all were acknowledged."""
+    """Of the last alerts of a partition, the feed's offset up to which all have landed."""
     found = NOTHING_SENT
     for record in records:
         headers = dict(getattr(record, "headers", ()))
@@ -70,7 +73,7 @@ class RestockPart:
 
     async def take_feed(self, records: Sequence[LogRecord]) -> None:
         """Decide by messages of the feed, and send what comes of it."""
-        alerts: list[Message] = []
+        alerts: list[tuple[int, Alert]] = []
         letters: list[Message] = []
         for record in records:
             try:
@@ -85,14 +88,12 @@ class RestockPart:
                 self.tracking.track(message.store_id, message.sku, opened=False)
                 self.tracked()
             if record.offset > self.sent_until:
-                alerts += self._alerts(record.offset, decided)
+                alerts += ((record.offset, one) for one in decided.alerts)
                 letters += self._letters(decided)
         if letters:
             await self._outlet.send("rejected", self.partition, letters)
-        if alerts:
-            await self._outlet.send("alerts", self.partition, alerts)
-        if letters or alerts:
             await self._outlet.acknowledged()
+        await self._send(alerts)
         self.state.applied = max(self.state.applied, records[-1].offset)
         self.sent_until = max(self.sent_until, self.state.applied)
 
@@ -102,9 +103,17 @@ class RestockPart:
         shop = self.state.shops.get(message.store_id)
         return shop is not None and message.sku in shop.items
 
-    def _alerts(self, offset: int, decided: Decided) -> list[Message]:
-        headers = [(FEED, str(offset).encode()), (SENT, str(self.sent_until).encode())]
-        return [(one.store_id.encode(), alert.encode(one), headers) for one in decided.alerts]
+    async def _send(self, alerts: Sequence[tuple[int, Alert]]) -> None:
+        """Send alerts, a batch after the other, each of which says up to where all are sent once it has landed."""
+        for begin in range(0, len(alerts), ALERTS_PER_BATCH):
+            batch, rest = alerts[begin : begin + ALERTS_PER_BATCH], alerts[begin + ALERTS_PER_BATCH :]
+            sent = rest[0][0] - 1 if rest else batch[-1][0]
+            messages: list[Message] = [
+                (one.store_id.encode(), alert.encode(one), [(FEED, str(at).encode()), (SENT, str(sent).encode())])
+                for at, one in batch
+            ]
+            await self._outlet.send("alerts", self.partition, messages)
+            await self._outlet.acknowledged()
 
     def _letters(self, decided: Decided) -> list[Message]:
         letters = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from schemas.alert import Alert
 from schemas.errors import Refused
 from schemas.feed import Action, Campaign, Catalogue, FeedMessage, Movement, PoliciesSet, Sales
-from streams.restock.episode import Now, acted
+from streams.restock.episode import Now, Place, acted
 from streams.restock.item import Item
 from streams.restock.judge import judge, told
 from streams.restock.shop import Shop
@@ -53,7 +53,7 @@ def _judge(state: RestockState, shop: Shop, offset: int, skus: Iterable[str], do
     for sku in skus:
         item = shop.items[sku]
         state.apply_policy(shop, item)
-        done.alerts += judge(shop, item, offset, state.windows)
+        done.alerts += judge(shop, item, Place(state.partition, offset), state.windows)
         done.touched.append((shop, item))
         shop.watch(item)
         shop.settle(item, state.windows)
@@ -76,12 +76,12 @@ def _action(state: RestockState, offset: int, message: Action, done: Decided) ->
         for rule, episode in list(item.episodes.items()):
             if episode.alert_id != message.alert_id:
                 continue
-            now = Now(shop.now, offset, "hold", {}, episode.severity)
+            now = Now(shop.now, Place(state.partition, offset), "hold", {}, episode.severity)
             after = acted(episode, message.kind, message.until, now)
             if after is episode:
                 return
             item.keep(rule, after)
-            done.alerts.append(told(shop, item, after, state.windows))
+            done.alerts.append(told(shop, item, after, now.place, state.windows))
             done.touched.append((shop, item))
             if message.until is not None:
                 shop.remind(message.until, item.sku)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from schemas.alert import Rule, Severity, State
 from streams.restock.rules import Figures, Verdict
@@ -38,15 +39,22 @@ class Episode:
     reason: str = ""
 
 
+class Place(NamedTuple):
+    """Where a message stands in the feed."""
+
+    partition: int
+    offset: int
+
+
 @dataclass(frozen=True, slots=True)
 class Now:
-    """What holds now, at an event time and an offset of the feed.
+    """What holds now, at an event time and by a message of the feed.
 
     `covered`: what is on order will mend it. `suppressed`: why it is no alert of its own, empty if it is one.
     """
 
     at: int
-    offset: int
+    place: Place
     verdict: Verdict
     figures: Figures
     severity: Severity
@@ -54,9 +62,9 @@ class Now:
     suppressed: str = ""
 
 
-def alert_id(rule: str, store_id: str, sku: str, offset: int) -> str:
-    """Of the episode that the feed's offset opened (BLAKE2b of all four, 16 bytes, hexadecimal)."""
-    text = "\0".join((rule, store_id, sku, str(offset))).encode()
+def alert_id(rule: str, store_id: str, sku: str, place: Place) -> str:
+    """Of the episode that a message of the feed opened (BLAKE2b of all of it, 16 bytes, hexadecimal)."""
+    text = "\0".join((rule, store_id, sku, str(place.partition), str(place.offset))).encode()
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
@@ -68,7 +76,7 @@ def judged(episode: Episode | None, rule: Rule, store_id: str, sku: str, now: No
     if episode is None:
         if now.verdict != "fire" or now.suppressed:
             return None
-        name = alert_id(rule, store_id, sku, now.offset)
+        name = alert_id(rule, store_id, sku, now.place)
         return Episode(name, rule, "raised", now.severity, now.at, 1, now.figures)
     becomes = _becomes(episode, now)
     return episode if becomes is None else _step(episode, becomes[0], now, becomes[1])

@@ -9,7 +9,7 @@ from schemas.alert import Alert, Rule, Severity
 from schemas.window import MONEY_SCALE, QUANTITY_SCALE
 from streams.restock import rules
 from streams.restock.demand import UNIT
-from streams.restock.episode import Episode, Now, judged
+from streams.restock.episode import Episode, Now, Place, judged
 from streams.restock.item import Item
 from streams.restock.rules import Judged, Shelf
 from streams.restock.shop import Shop
@@ -18,8 +18,8 @@ from streams.windows import Windows
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def judge(shop: Shop, item: Item, offset: int, windows: Windows) -> list[Alert]:
-    """Judge an item, at an offset of the feed; returns the alerts whose state this changes."""
+def judge(shop: Shop, item: Item, place: Place, windows: Windows) -> list[Alert]:
+    """Judge an item, by a message of the feed; returns the alerts whose state this changes."""
     item.observe(shop.trading.done)
     shelf = item.shelf(shop.trading, shop.now)
     if shelf is None:
@@ -35,18 +35,18 @@ def judge(shop: Shop, item: Item, offset: int, windows: Windows) -> list[Alert]:
     )
     for rule, found, most in found_by:
         before = item.episodes.get(rule)
-        now = _now(shop, item, shelf, rule, found, _severity(risk, shelf, most), offset)
+        now = _now(shop, item, shelf, rule, found, _severity(risk, shelf, most), place)
         after = judged(before, rule, shop.store_id, item.sku, now)
         if after is before or after is None:
             continue
         item.keep(rule, after)
-        changed.append(told(shop, item, after, windows))
+        changed.append(told(shop, item, after, place, windows))
     if "surge" in item.episodes:
         shop.remind(windows.start_of(shop.now) + windows.width, item.sku)
     return changed
 
 
-def _now(shop: Shop, item: Item, shelf: Shelf, rule: Rule, found: Judged, severity: Severity, offset: int) -> Now:
+def _now(shop: Shop, item: Item, shelf: Shelf, rule: Rule, found: Judged, severity: Severity, place: Place) -> Now:
     ordered = shelf.on_order > 0
     covered = ordered and (
         found.verdict != "fire" if rule == "reorder_point" else rule == "stock_out" and found.verdict == "fire"
@@ -54,7 +54,7 @@ def _now(shop: Shop, item: Item, shelf: Shelf, rule: Rule, found: Judged, severi
     suppressed = ""
     if rule in ("reorder_point", "surge") and "stock_out" in item.episodes:
         suppressed = "stock_out says so"
-    return Now(shop.now, offset, found.verdict, found.figures, severity, covered, suppressed)
+    return Now(shop.now, place, found.verdict, found.figures, severity, covered, suppressed)
 
 
 def _severity(risk: int | None, shelf: Shelf, most: Severity) -> Severity:
@@ -66,7 +66,7 @@ def _severity(risk: int | None, shelf: Shelf, most: Severity) -> Severity:
     return "warning" if risk >= shelf.policy.warning_per_day else "info"
 
 
-def told(shop: Shop, item: Item, episode: Episode, windows: Windows) -> Alert:
+def told(shop: Shop, item: Item, episode: Episode, place: Place, windows: Windows) -> Alert:
     """An alert as it goes out."""
     shelf = item.shelf(shop.trading, shop.now)
     assert shelf is not None, "an alert is of an item that was counted"
@@ -94,6 +94,8 @@ def told(shop: Shop, item: Item, episode: Episode, windows: Windows) -> Alert:
         currency=item.currency,
         figures=episode.figures,
         sequence=episode.sequence,
+        feed_partition=place.partition,
+        feed_offset=place.offset,
     )
 
 

@@ -15,6 +15,7 @@ from streams.restock.policy import Policy
 
 Verdict = Literal["fire", "hold", "clear"]
 Figures = dict[str, float]
+MONEY = 10_000
 
 # A shelf on which the books have stock is suspect once a silence of this length is so improbable.
 SILENCE = 0.001
@@ -75,6 +76,7 @@ def reorder_levels(shelf: Shelf) -> Figures:
     s = policy.reorder_point / UNIT if policy.reorder_point is not None else max(lead_demand + z * spread, pack)
     up_to = policy.order_up_to / UNIT if policy.order_up_to is not None else s + shelf.rate.mean(shelf.review_hours)
     return {
+        "service_level": policy.service_level,
         "z": z,
         "lead_time_days": policy.lead_time,
         "lead_time_sd_days": policy.lead_time_sd,
@@ -82,8 +84,13 @@ def reorder_levels(shelf: Shelf) -> Figures:
         "lead_demand": lead_demand,
         "lead_variance": lead_variance,
         "reorder_point": s,
+        "review_demand": shelf.rate.mean(shelf.review_hours),
         "order_up_to": max(up_to, s + pack),
         "pack": pack,
+        "minimum_order": policy.minimum_order / UNIT,
+        "day_demand": shelf.rate.mean(shelf.day_hours),
+        **({} if policy.shelf_capacity is None else {"shelf_capacity": policy.shelf_capacity / UNIT}),
+        **({} if shelf.price is None else {"price": shelf.price / MONEY}),
     }
 
 
@@ -145,6 +152,8 @@ def surge(shelf: Shelf) -> Judged:
         "expected_purchases": expected,
         "probability": probability,
         "threshold": SURGE,
+        "hours_a_day": shelf.day_hours,
+        "lead_time_days": shelf.policy.lead_time,
         "days_of_cover_at_surge": days,
     }
     sudden = probability < SURGE and shelf.last_purchases >= FEWEST_IN_SURGE

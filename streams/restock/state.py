@@ -21,6 +21,7 @@ class RestockState:
     """
 
     windows: Windows
+    partition: int = 0
     applied: int = -1
     movements: int = -1
     shops: dict[str, Shop] = field(default_factory=dict)

@@ -70,27 +70,36 @@ async def alerts(settings):
     return [alert.decode(record.value) for records in found.values() for record in records]
 
 
-async def until(settings, wanted):
-    """The alerts, once `wanted` says yes to them."""
+async def until(settings, wanted, read=alerts):
+    """What is read, once `wanted` says yes to it: the alerts so far, or what else `read` reads."""
     async with asyncio.timeout(60):
-        while not wanted(found := await alerts(settings)):
+        while True:
+            found = await read(settings)
+            if wanted(found):
+                return found
             await asyncio.sleep(0.1)
-    return found
 
 
 async def fed(settings):
+    """Every message of the feed so far."""
     return [
         feed.decode(record.value) for records in (await whole(settings, topics.FEED)).values() for record in records
     ]
 
 
+async def rejected(settings):
+    """Every dead letter so far."""
+    return [one for records in (await whole(settings, topics.REJECTED)).values() for one in records]
+
+
 async def opened(settings, sku="milk"):
     """Return once the SKU's sales are told."""
-    async with asyncio.timeout(60):
-        while not any(
-            sku in skus for one in await fed(settings) if isinstance(one, feed.Sales) for skus in one.opened.values()
-        ):
-            await asyncio.sleep(0.1)
+
+    def told(found):
+        sales = [one for one in found if isinstance(one, feed.Sales)]
+        return any(sku in skus for one in sales for skus in one.opened.values())
+
+    await until(settings, told, fed)
 
 
 def states(found, rule="stock_out"):
@@ -166,11 +175,7 @@ async def test_a_worker_that_loses_its_state_decides_the_same(migrated):
 async def test_a_movement_that_is_none_is_rejected_with_its_reason(migrated):
     async with Worker(migrated):
         await tell(migrated, topics.STOCK, {**movement("c1", "count", 0, 1), "quantity": "-1"})
-        async with asyncio.timeout(60):
-            while not (
-                letters := [one for records in (await whole(migrated, topics.REJECTED)).values() for one in records]
-            ):
-                await asyncio.sleep(0.1)
+        letters = await until(migrated, bool, rejected)
     headers = dict(letters[0].headers)
     assert headers["path"] == b"$.quantity"
     assert headers["topic"].endswith(b"stock.movements")
