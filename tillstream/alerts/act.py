@@ -71,7 +71,7 @@ async def send(settings: Settings, alert: FoundAlert, asked: Action, on_wait: Ca
         await publisher.send(alert.partition, [(alert.store_id.encode(), feed.encode(asked))])
 
 
-def answer(client: Client, alert: FoundAlert, asked: Action, seconds: float = ANSWER_SECONDS) -> FoundAlert:
+def answer(client: Client, alert: FoundAlert, asked: Action, seconds: float) -> FoundAlert:
     """The state that the action has led to, once it can be read; raises Stop after so many seconds."""
     deadline = time.monotonic() + seconds
     while True:

@@ -210,7 +210,7 @@ def _act(prefix: str, kind: ActionKind, actor: str | None, until: int | None, as
         if asked is not None:
             aio.run(act.send(ours, alert, asked, on_wait=console.note))
             with console.busy("Kafka has it; waiting until a worker has read it"):
-                alert = act.answer(client, alert, asked)
+                alert = act.answer(client, alert, asked, act.ANSWER_SECONDS)
     if as_json:
         console.emit_json({**shown.plain(alert), "changed": asked is not None})
         return
