@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from schemas.errors import Stop
 from schemas.times import TimeFault, instant
@@ -23,7 +24,7 @@ def moment(option: str, text: str) -> int:
 def in_a_while(option: str, text: str, now: int) -> int:
     """Microseconds since the Unix epoch, so long after `now`; raises Stop that names the option."""
     try:
-        passed = parse_duration(text)
+        passed: timedelta = parse_duration(text)
     except ValueError as fault:
         raise Stop(f"{option}: {fault}.") from None
-    return now + round(passed.total_seconds() * 1_000_000)
+    return now + passed // timedelta(microseconds=1)

@@ -28,7 +28,7 @@ LONGEST_DAYS = 365.0
 _LEAST_SERVICE = 0.5
 _TOLD = 10
 _NUMBER = re.compile(r"[0-9]{1,6}(\.[0-9]+)?")
-_HINT = "docs/alerts.md lists the fields of a policy."
+_HINT = "docs/policies.md lists the fields of a policy."
 
 
 class Fault(NamedTuple):
@@ -119,13 +119,13 @@ def _contradictions(rule: PolicySetting) -> Iterable[tuple[str, str]]:
 
 def _text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError("must be a number or a text")
+        raise ValueError("must be a number or a text")  # noqa: TRY004  # a fault of the field, as the others
     return str(value).strip()
 
 
 def _place(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("must be a text: put it into quotes")
+        raise ValueError("must be a text: put it into quotes")  # noqa: TRY004  # likewise
     if value == "":
         return ""
     try:

@@ -76,7 +76,6 @@ async def applied(
     return found
 
 
-
 def _read(record: ConsumerRecord) -> PoliciesSet:
     try:
         message = feed.decode(record.value)

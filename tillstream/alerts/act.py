@@ -46,9 +46,8 @@ def action(alert: FoundAlert, kind: ActionKind, actor: str, until: int | None) -
                 f"Alert {alert.alert_id} is covered by what is on order: there is nothing to acknowledge.",
                 "`tillstream alerts resolve` closes it.",
             )
-    if kind == "snooze" and alert.state == "snoozed" and alert.snoozed_until is not None:
-        if until == micros(alert.snoozed_until):
-            return None
+    if kind == "snooze" and alert.snoozed_until is not None and until == micros(alert.snoozed_until):
+        return None
     return Action(
         action_id=secrets.token_hex(16),
         store_id=alert.store_id,
@@ -60,7 +59,7 @@ def action(alert: FoundAlert, kind: ActionKind, actor: str, until: int | None) -
 
 
 async def send(settings: Settings, alert: FoundAlert, asked: Action, on_wait: Callable[[str], None]) -> None:
-    """Put an action into the partition of the feed that has the alert; returns once Kafka has it. Raises as Publisher."""
+    """Put an action into the alert's partition of the feed; returns once Kafka has it. Raises as Publisher does."""
     async with Publisher(settings, settings.topic_prefix + FEED, on_wait) as publisher:
         if alert.partition >= publisher.partitions:
             raise Stop(
@@ -98,4 +97,3 @@ def leads_to(asked: Action, state: FoundAlert) -> bool:
 def micros(moment: datetime) -> int:
     """Microseconds since the Unix epoch of an aware time."""
     return (moment - _UNIX) // timedelta(microseconds=1)
-

@@ -142,7 +142,11 @@ def _silent_shelf(figures: Figures) -> list[Step]:
 
 def _surge(figures: Figures, on_hand: float) -> list[Step]:
     many, units = figures["purchases_in_hour"], figures["units_in_hour"]
-    expected, probability, days = figures["expected_purchases"], figures["probability"], figures["days_of_cover_at_surge"]
+    expected, probability, days = (
+        figures["expected_purchases"],
+        figures["probability"],
+        figures["days_of_cover_at_surge"],
+    )
     hours = on_hand / (units * days) if units > 0 and days > 0 else 0.0
     formula = f"1 - sum of e^-{number(expected)} x {number(expected)}^k / k! for k below {number(many)}"
     return [

@@ -87,7 +87,10 @@ def listed(client: Client, wanted: Wanted, limit: int) -> list[FoundAlert]:
 
 def one(client: Client, prefix: str) -> FoundAlert:
     """The alert whose id begins so, in its latest state; raises Stop where none or several do, or Unavailable."""
-    query = f"SELECT {_COLUMNS} FROM alerts WHERE startsWith(alert_id, {{prefix:String}}) ORDER BY alert_id LIMIT {_NAMED + 1}"  # noqa: S608, E501  # likewise
+    query = (
+        f"SELECT {_COLUMNS} FROM alerts"  # noqa: S608  # likewise
+        f" WHERE startsWith(alert_id, {{prefix:String}}) ORDER BY alert_id LIMIT {_NAMED + 1}"
+    )
     found = _ask(client, query, {"prefix": prefix.strip().lower()}) if prefix.strip() else []
     if not found:
         raise Stop(f"There is no alert {prefix!r}.", "`tillstream alerts list --all` shows ids; a beginning is enough.")

@@ -26,14 +26,13 @@ def table(alerts: Sequence[FoundAlert]) -> None:
     """Print alerts, one a line."""
     rows = [
         (
-            alert.alert_id[:SHORT], alert.severity, alert.rule, alert.state, alert.store_id, alert.name or alert.sku,
-            _decimal(alert.on_hand), _decimal(alert.on_order), _decimal(alert.suggested_order), _lost(alert),
-            moment(alert.raised_at),
+            alert.alert_id[:SHORT], alert.severity, alert.rule, alert.state, alert.store_id, alert.sku, alert.name,
+            _decimal(alert.on_hand), _decimal(alert.suggested_order), _lost(alert), moment(alert.raised_at),
         )
         for alert in alerts
     ]  # fmt: skip
-    names = ("id", "severity", "rule", "state", "store", "product", "on hand", "on order", "order", "lost a day", "since")
-    console.table("alerts", names, rows, right=("on hand", "on order", "order", "lost a day"))
+    names = ("id", "severity", "rule", "state", "store", "sku", "product", "on hand", "order", "lost a day", "since")
+    console.table("alerts", names, rows, right=("on hand", "order", "lost a day"))
 
 
 def show(alert: FoundAlert, states: Sequence[FoundAlert]) -> None:

@@ -6,9 +6,8 @@ import getpass
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, get_args
+from typing import Any
 
-import click
 import typer
 from clickhouse_connect.driver.client import Client
 from typer.core import TyperGroup
@@ -96,6 +95,9 @@ Examples:
 """
 _SHOWN = 100
 _ID = typer.Argument(..., metavar="ID", help="The alert's id, or a beginning of it that no other has.")
+_RULE = typer.Option(None, "--rule", help="Only of this rule.")
+_STATE = typer.Option(None, "--state", help="Only in this state.")
+_SEVERITY = typer.Option(None, "--severity", help="Only of this severity.")
 _JSON = typer.Option(False, "--json", help="Print as JSON.")
 _ACTOR = typer.Option(None, "--actor", help="Who does it, for the log; the system's user by default.")
 
@@ -103,11 +105,12 @@ _ACTOR = typer.Option(None, "--actor", help="Who does it, for the log; the syste
 class _ListByDefault(TyperGroup):
     """Options without a command before them are those of `list`."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put `list` first where no command is named, unless help is asked for."""
         if not args or (args[0].startswith("-") and args[0] not in self.get_help_option_names(ctx)):
             args = ["list", *args]
-        return super().parse_args(ctx, args)
+        listed: list[str] = super().parse_args(ctx, args)
+        return listed
 
 
 def register(app: typer.Typer) -> None:
@@ -122,16 +125,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group)
 
 
-def _choice(flag: str, choices: Any, text: str) -> Any:
-    return typer.Option(None, flag, click_type=click.Choice(get_args(choices)), help=text)
-
-
 def list_alerts(
     store: str | None = typer.Option(None, "--store", help="Only of this store."),
     sku: str | None = typer.Option(None, "--sku", help="Only of this SKU."),
-    rule: str | None = _choice("--rule", Rule, "Only of this rule."),
-    state: str | None = _choice("--state", State, "Only in this state."),
-    severity: str | None = _choice("--severity", Severity, "Only of this severity."),
+    rule: Rule | None = _RULE,
+    state: State | None = _STATE,
+    severity: Severity | None = _SEVERITY,
     everything: bool = typer.Option(False, "--all", help="Resolved ones too."),
     limit: int = typer.Option(_SHOWN, "--limit", min=1, help="At most so many."),
     as_json: bool = _JSON,

@@ -93,7 +93,9 @@ def apply(
     if check:
         console.out.print(f"{what}: all valid")
     else:
-        console.out.print(f"applied {what} as version {found.version}, from {_moment(found.since):%Y-%m-%d %H:%M:%S}Z on")
+        console.out.print(
+            f"applied {what} as version {found.version}, from {_moment(found.since):%Y-%m-%d %H:%M:%S}Z on"
+        )
 
 
 def show(as_json: bool = _JSON) -> None:

@@ -76,7 +76,8 @@ def _pass(source: FileSource, ours: settings.Settings | None) -> int:
             sent = publish(ours, source, topic=STOCK, on_progress=passed, on_wait=bar.console.print)
             return aio.run(sent).receipts
         valid = 0
-        for valid, _ in enumerate(source, 1):
+        for _ in source:
+            valid += 1
             passed(1)
         return valid
 
