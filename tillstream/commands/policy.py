@@ -29,7 +29,7 @@ Examples:
   tillstream policy show
 """
 _APPLY = """
-Publish policies: [[policy]] of tillstream.toml, or of a TOML, CSV or Parquet file; - is TOML from standard input. They
+Publish policies: those of tillstream.toml, or of a TOML, CSV or Parquet file; - is TOML from standard input. They
 take the place of all that were applied before. Of several rules the most specific holds, setting by setting.
 
 They hold from --from on, by each store's own time: name a moment in the past where receipts of the past are replayed.
