@@ -19,6 +19,7 @@ from schemas.currency import CODES
 from schemas.epoch import Epoch
 from schemas.late import LateMessage
 from schemas.numbers import MONEY, QUANTITY, Scale
+from schemas.position import StockPosition
 from schemas.receipt import ReceiptMessage
 from schemas.stock import StockMessage
 from schemas.window import CountsMessage, WindowMessage
@@ -85,6 +86,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         ),
         "late": ("A message of pos.late.", LateMessage),
         "epoch": ("A message of tillstream.epochs.", Epoch),
+        "position": ("A message of stock.positions.", StockPosition),
         "alert": ("A message of restock.alerts (a later release).", Alert),
         "webhook": ("The body of a webhook (a later release).", Webhook),
     }

@@ -13,6 +13,7 @@ STOCK = "stock.movements"
 WINDOWS = "sales.windows"
 FEED = "restock.feed"
 ALERTS = "restock.alerts"
+POSITIONS = "stock.positions"
 DELIVERIES = "webhook.deliveries"
 EPOCHS = "tillstream.epochs"
 LATE = "pos.late"
@@ -71,6 +72,7 @@ def all_topics(prefix: str, partitions: int, retention_ms: int, epoch: int | Non
         TopicSpec(prefix + WINDOWS, partitions, kept(30 * DAY_MS)),
         TopicSpec(prefix + FEED, partitions, kept(-1)),
         TopicSpec(prefix + ALERTS, partitions, kept(-1)),
+        TopicSpec(prefix + POSITIONS, partitions, kept(30 * DAY_MS)),
         TopicSpec(prefix + DELIVERIES, partitions, {"cleanup.policy": "compact", **size}),
         TopicSpec(prefix + EPOCHS, 1, {"cleanup.policy": "compact", **size}),
         TopicSpec(prefix + LATE, partitions, kept(30 * DAY_MS)),

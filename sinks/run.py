@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas import topics
-from sinks import epochs, late, ledger, rejected, sales
+from sinks import alerts, epochs, late, ledger, positions, rejected, sales
 from sinks.loop import run_sink
 from sinks.store import ClickHouseStore
 
@@ -19,12 +19,17 @@ async def run_clickhouse_sink(
     stop: asyncio.Event,
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write sales.windows, pos.late, pos.rejected and tillstream.epochs, of all epochs, until `stop`. Raises Stop."""
+    """Write what worker and restock derive, and the epochs, until `stop`. Raises Stop.
+
+    These are sales.windows, pos.late and pos.rejected of all epochs, restock.alerts and stock.positions.
+    """
     prepare = {
         prefix + topics.WINDOWS: sales.prepare,
         prefix + topics.LATE: late.prepare,
         prefix + topics.REJECTED: rejected.prepare,
         prefix + topics.EPOCHS: epochs.prepare,
+        prefix + topics.ALERTS: alerts.prepare,
+        prefix + topics.POSITIONS: positions.prepare,
     }
     store = ClickHouseStore("clickhouse", make_client)
     await run_sink("clickhouse", kafka_options, topics.rows_group(prefix), prepare, store, stop, on_ready)

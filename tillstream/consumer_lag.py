@@ -22,9 +22,11 @@ from tillstream.waiting import admin
 # Which group reads which topics.
 READ = {
     "worker": (topics.RECEIPTS,),
-    "clickhouse": (topics.WINDOWS, topics.LATE, topics.REJECTED, topics.EPOCHS),
+    "clickhouse": (
+        topics.WINDOWS, topics.LATE, topics.REJECTED, topics.EPOCHS, topics.ALERTS, topics.POSITIONS,
+    ),
     "ledger": (topics.RECEIPTS,),
-}
+}  # fmt: skip
 EVERY_SECONDS = 5.0
 COORDINATOR_SECONDS = 10.0
 

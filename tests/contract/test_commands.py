@@ -28,7 +28,8 @@ ROOT = Path(__file__).parents[2]
 WALKED = dict(docs.walk())
 CONTRACT = {
     "demo", "up", "worker", "sink", "migrate", "replay", "reconcile", "check", "status", "sql", "rejected list",
-    "rejected show", "rejected replay", "rebuild", "continue",
+    "rejected show", "rejected replay", "rebuild", "continue", "alerts list", "alerts show", "alerts explain",
+    "alerts acknowledge", "alerts snooze", "alerts resolve", "stock", "policy apply", "policy show",
 }  # fmt: skip
 # These print nothing but a log, or write a file.
 WITHOUT_JSON = {"up", "worker", "sink"}
@@ -36,7 +37,9 @@ WITHOUT_JSON = {"up", "worker", "sink"}
 NEEDY = [
     ["migrate", "--wait", "0"], ["reconcile", "--wait", "0"], ["products", "tests/data/receipts.ndjson"], ["status"],
     ["sql", "SELECT 1"], ["rejected", "list"], ["rejected", "show", "0:0"], ["rejected", "export", "-"],
-    ["rejected", "replay"], ["replay", "tests/data/receipts.ndjson"],
+    ["rejected", "replay"], ["replay", "tests/data/receipts.ndjson"], ["alerts"], ["alerts", "show", "a"],
+    ["alerts", "explain", "a"], ["alerts", "resolve", "a"], ["stock", "tests/data/movements.ndjson"],
+    ["policy", "apply", "tests/data/policies.toml"], ["policy", "show"],
 ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from schemas import late as late_messages
 from schemas import window
 from schemas.deadletter import DeadLetter
 from schemas.late import LateLine, LateMessage
-from sinks import epochs, late, ledger, rejected, sales
+from sinks import alerts, epochs, late, ledger, positions, rejected, sales
 from sinks.batch import LARGEST_BYTES, LONGEST_WAIT, Source, should_write
 from tests.unit.schemas.receipts import RECEIPT, changed, encoded
 from tests.unit.sinks.records import Record, rows_of
@@ -67,7 +67,10 @@ def test_counts_give_a_row_a_result_and_none_before_the_first_record():
     assert batch.newest == 1_796_000_000_123, "how fresh the rows before it are"
 
 
-@pytest.mark.parametrize("prepare", [sales.prepare, late.prepare, epochs.prepare, rejected.prepare])
+@pytest.mark.parametrize(
+    "prepare",
+    [sales.prepare, late.prepare, epochs.prepare, rejected.prepare, alerts.prepare, positions.prepare],
+)
 @pytest.mark.parametrize("value", [None, b"", b"{", b"[]", b'{"type": "other"}', b"\xff"])
 def test_what_cannot_be_read_is_set_aside_and_the_rest_goes_on(prepare, value):
     batch = prepare([Record(value=value, offset=5)])
