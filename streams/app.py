@@ -129,6 +129,7 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
         "rejected": config.prefix + topics.REJECTED,
         "feed": config.prefix + topics.FEED,
         "alerts": config.prefix + topics.ALERTS,
+        "positions": config.prefix + topics.POSITIONS,
     }
     if table.changelog_topic_name != roles["state"]:
         raise AssertionError(f"Faust names the changelog {table.changelog_topic_name}")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from kernel.records import LogRecord
-from schemas import alert, feed, stock
+from schemas import alert, feed, position, stock
 from schemas.alert import Alert
 from schemas.deadletter import DeadLetter, kept
 from schemas.errors import Refused
@@ -16,6 +16,9 @@ from schemas.feed import Movement
 from streams.agents import Outlet
 from streams.framed import Message
 from streams.restock.decide import Decided, decide
+from streams.restock.item import Item
+from streams.restock.shop import Shop
+from streams.restock.standing import standing
 from streams.restock.state import RestockState
 from streams.tracking import Tracking
 
@@ -23,6 +26,7 @@ log = logging.getLogger(__name__)
 
 # A batch lands as a whole or not at all; this many alerts are far smaller than one may be.
 ALERTS_PER_BATCH = 200
+SECONDS_BETWEEN_POSITIONS = 1.0
 # Headers of an alert: the feed's offset that brought it about, and the one up to which all alerts have landed with it.
 FEED, SENT = "feed", "sent"
 NOTHING_SENT = -1
@@ -61,6 +65,8 @@ class RestockPart:
         self._outlet = outlet
         self._stock_topic = stock_topic
         self._max_skew = max_skew
+        self._dirty: dict[tuple[str, str], tuple[Shop, Item]] = {}
+        self._positions_at = 0.0
 
     def begin(self) -> None:
         """The feed is read up to its end: what is tracked is known."""
@@ -87,6 +93,7 @@ class RestockPart:
             if isinstance(message, Movement) and before is False and self._known(message) and self.tracking.ready:
                 self.tracking.track(message.store_id, message.sku, opened=False)
                 self.tracked()
+            self._dirty.update({(shop.store_id, item.sku): (shop, item) for shop, item in decided.touched})
             if record.offset > self.sent_until:
                 alerts += ((record.offset, one) for one in decided.alerts)
                 letters += self._letters(decided)
@@ -114,6 +121,18 @@ class RestockPart:
             ]
             await self._outlet.send("alerts", self.partition, messages)
             await self._outlet.acknowledged()
+
+    async def send_positions(self, now: float) -> None:
+        """Tell how items stand that have changed, once a second of the loop's time at most; each is absolute."""
+        if not self._dirty or not self.tracking.ready or now - self._positions_at < SECONDS_BETWEEN_POSITIONS:
+            return
+        dirty, self._dirty, self._positions_at = self._dirty, {}, now
+        told: list[Message] = [
+            (shop.store_id.encode(), position.encode(standing(shop, item, self.state.applied)), [])
+            for shop, item in dirty.values()
+        ]
+        await self._outlet.send("positions", self.partition, told)
+        await self._outlet.acknowledged()
 
     def _letters(self, decided: Decided) -> list[Message]:
         letters = [

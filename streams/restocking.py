@@ -108,6 +108,8 @@ class Restocking:
                     await feeds[tp].take_feed(records)
                 else:
                     await stocks[tp].take_movements(records)
+            for part in parts.values():
+                await part.send_positions(asyncio.get_running_loop().time())
             for tp in await _caught_up(consumer, behind):
                 part = behind.pop(tp)
                 part.begin()

@@ -30,7 +30,7 @@ _ALERT = {
     "changed_at": "when this state began",
     "snoozed_until": "when a snooze ends, else null",
     "reason": "why it is in this state, where there is something to say",
-    "figures": "what the rule was computed from, by name (docs/alerts.md)",
+    "figures": "what the rule was computed from, by name (docs/restock.md)",
 }
 _LETTER = {
     "topic": "where the original stands",

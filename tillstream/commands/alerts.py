@@ -56,7 +56,7 @@ Examples:
 """
 _EXPLAIN = """
 Show the arithmetic by which an alert fired, with every figure in it, to be checked by hand. The formulae are those of
-docs/alerts.md.
+docs/restock.md.
 
 Examples:
 
