@@ -27,7 +27,7 @@ class Sales(msgspec.Struct, frozen=True, gc=False, tag="sales", tag_field="type"
     `receipts` the windows that the chunk has touched, each with the receipts counted in it so far. `purchases` are
     currency -> SKU -> PURCHASE_WIDTH numbers for each receipt in which it occurs. `opened` are SKUs that have become
     tracked: what the open windows hold of each up to and with `offset`, TOTAL_WIDTH numbers a window, as if its sales
-    had occurred at its start; purchases up to that offset are in it.
+    had occurred in its last moment; purchases up to that offset are in it.
     """
 
     log: int

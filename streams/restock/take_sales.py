@@ -54,7 +54,10 @@ def _open(state: RestockState, shop: Shop, sku: str, currency: str, offset: int,
     oldest = windows.oldest(shop.watermark)
     rows = [totals[at : at + TOTAL_WIDTH] for at in range(0, len(totals), TOTAL_WIDTH)]
     fewer = item.position.replace_sales(
-        offset, lambda at: windows.start_of(at) >= oldest, [(start, -units) for start, units, _ in rows]
+        offset,
+        lambda at: windows.start_of(at) >= oldest,
+        # A window's sales are taken for its last moment: so counts on the hour, or at midnight, rule exactly.
+        [(start + windows.width - 1, -units) for start, units, _ in rows],
     )
     item.applied, item.currency = offset, currency
     if first:
