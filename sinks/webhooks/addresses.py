@@ -23,7 +23,7 @@ def is_public(text: str) -> bool:
     except ValueError:
         return False
     if isinstance(address, ipaddress.IPv6Address):
-        if address in _LOCAL_NAT64 or address in _COMPATIBLE or address.teredo is not None:
+        if address in _LOCAL_NAT64 or address in _COMPATIBLE or address.is_site_local or address.teredo is not None:
             return False
         held = address.ipv4_mapped or address.sixtofour
         if held is None and address in _NAT64:
