@@ -123,4 +123,3 @@ def endpoint_names(endpoints: Sequence[WebhookSettings]) -> list[str]:
         if names.count(name) > 1:
             raise ValueError(f"two endpoints are called {name}: give each a name of its own")
     return names
-

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from schemas.delivery import Delivery
 
-
 _FEW = 10_000
 
 

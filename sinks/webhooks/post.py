@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import time
 from collections.abc import Mapping
@@ -56,7 +55,7 @@ class Poster:
                 beginning = await _beginning(response)
                 status = response.status
                 hint = retry_after(response.headers.get("Retry-After"), time.time_ns() // 1000)
-        except (aiohttp.ClientError, OSError, TimeoutError, asyncio.TimeoutError, ValueError) as fault:
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as fault:
             return Outcome(0, _why(fault, self._timeout), took=time.monotonic() - begun)
         return Outcome(
             status, _meaning(status), hint, time.monotonic() - begun,

@@ -30,7 +30,6 @@ from tests.unit.sinks.webhooks.samples import OTHER, SECRET
 from tillstream import kafka
 
 pytestmark = pytest.mark.integration
-ALWAYS = 3600 * SECOND
 
 
 def status(code, **headers):
@@ -115,11 +114,9 @@ async def test_a_failure_is_tried_again_until_it_succeeds_under_the_same_id(migr
 
 
 async def test_a_receiver_that_hangs_is_left_after_the_timeout(migrated):
-    async def hangs():
-        await asyncio.Event().wait()
-
     tuning = Tuning(delays=(MS,) * 9, timeout=100 * MS, session=3 * SECOND)
-    async with Receiver(lambda got, times: hangs() if times < 3 else web.Response()) as receiver:
+    async with Receiver() as receiver:
+        receiver.answers = lambda got, times: receiver.hangs() if times < 3 else web.Response()
         async with sender(migrated, endpoint(receiver), tuning=tuning):
             await publish(migrated, fresh(1))
             await receiver.has(1)
@@ -203,10 +200,8 @@ async def test_an_endpoint_that_fails_for_long_enough_is_disabled_and_reported(m
 
 
 async def test_a_dead_endpoint_holds_up_no_other(migrated):
-    async def hangs():
-        await asyncio.Event().wait()
-
-    async with Receiver(lambda got, times: hangs()) as dead, Receiver() as well:
+    async with Receiver() as dead, Receiver() as well:
+        dead.answers = lambda got, times: dead.hangs()
         async with sender(migrated, endpoint(dead, name="dead"), endpoint(well)):
             await publish(migrated, *(fresh(number) for number in range(200)))
             await well.has(200, seconds=20)
@@ -285,17 +280,14 @@ async def test_killed_between_the_post_and_its_record_it_sends_the_same_id_again
 
 
 async def test_two_senders_share_the_partitions_and_hand_them_over(migrated):
-    async with Receiver() as receiver:
+    async with Receiver() as receiver, sender(migrated, endpoint(receiver)):
+        await publish(migrated, *(fresh(number) for number in range(50)))
         async with sender(migrated, endpoint(receiver)):
-            await publish(migrated, *(fresh(number) for number in range(50)))
-            async with sender(migrated, endpoint(receiver)):
-                await publish(migrated, *(fresh(number) for number in range(50, 300)))
-                await receiver.has(300)
-            await publish(migrated, *(fresh(number) for number in range(300, 350)))
-            await receiver.has(350)
-            await until_stand(
-                migrated, lambda found: [one.state for one in found.values()].count("delivered") == 350
-            )
+            await publish(migrated, *(fresh(number) for number in range(50, 300)))
+            await receiver.has(300)
+        await publish(migrated, *(fresh(number) for number in range(300, 350)))
+        await receiver.has(350)
+        await until_stand(migrated, lambda found: [one.state for one in found.values()].count("delivered") == 350)
     assert len({got.id for got in receiver.got}) == 350
     assert receiver.unsigned == 0
 

@@ -49,6 +49,7 @@ class Receiver:
         self.unsigned = 0
         self.times: defaultdict[str, int] = defaultdict(int)
         self.news = asyncio.Event()
+        self._ends = asyncio.Event()
         self.url = ""
 
     async def __aenter__(self):
@@ -62,6 +63,7 @@ class Receiver:
         return self
 
     async def __aexit__(self, *_):
+        self._ends.set()
         await self._runner.cleanup()
 
     async def _take(self, request):
@@ -85,6 +87,11 @@ class Receiver:
             self.accepted.append(got)
             self.news.set()
         return answer
+
+    async def hangs(self):
+        """An answer that does not come while this receiver is there."""
+        await self._ends.wait()
+        return web.Response()
 
     async def until(self, condition, seconds=60):
         """Return once it holds; asked after each request."""
