@@ -19,7 +19,7 @@ async def run_clickhouse_sink(
     stop: asyncio.Event,
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write all that others have made of the log, of all epochs, and what became of webhooks, until `stop`. Raises Stop."""
+    """Write what was made of the log, of all epochs, and what became of webhooks, until `stop`. Raises Stop."""
     prepare = {
         prefix + topics.WINDOWS: sales.prepare,
         prefix + topics.LATE: late.prepare,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from schemas.alert import Alert, EventType, Product, Webhook
 
 LARGEST = 20_000
 # What is given up first where a body would be too large: what a receiver can ask for by the alert's id.
-_SPARED = ({"figures": {}}, {"reason": ""}, {"product": Product()}, {"dashboard": ""})
+_SPARED: tuple[dict[str, Any], ...] = ({"figures": {}}, {"reason": ""}, {"product": Product()}, {"dashboard": ""})
 
 
 def body_of(event: EventType, alert: Alert, dashboard: str) -> bytes:

@@ -16,21 +16,14 @@ Record = Any  # as aiokafka delivers it
 
 
 class Memory:
-    """Follows the partitions that are ours, and the one in which endpoints' states stand.
-
-    `take` gets each record, `whole` is called once all that a partition of ours held has been taken.
-    """
+    """Follows the partitions that are ours, and the one in which endpoints' states stand."""
 
     def __init__(
         self,
         kafka_options: Mapping[str, Any],
         topic: str,
-        take: Callable[[Record], None],
-        whole: Callable[[int], Awaitable[None]],
     ) -> None:
         self._topic = topic
-        self._take = take
-        self._whole = whole
         self._consumer = AIOKafkaConsumer(
             fetch_max_wait_ms=100, retry_backoff_ms=20, auto_offset_reset="earliest", **kafka_options
         )
@@ -68,8 +61,11 @@ class Memory:
         self._reading &= self._ours
         self._changed = True
 
-    async def run(self) -> None:
-        """Read until cancelled; raises KafkaError."""
+    async def run(self, take: Callable[[Record], None], whole: Callable[[int], Awaitable[None]]) -> None:
+        """Read until cancelled; raises KafkaError.
+
+        `take` gets each record, `whole` is called once all that a partition of ours held has been taken.
+        """
         self._changed = True
         while True:
             if self._changed:
@@ -80,14 +76,14 @@ class Memory:
                 continue  # of partitions that were ours, or from before the place where one is begun again
             for place, records in fetched.items():
                 for record in records:
-                    self._take(record)
+                    take(record)
                 self._next[place.partition] = records[-1].offset + 1
             for partition in [one for one in self._followed() if self._at_end(one)]:
                 if partition == ENDPOINTS_PARTITION:
                     self.endpoints_known.set()
                 if partition in self._reading and self.endpoints_known.is_set():
                     self._reading.discard(partition)
-                    await self._whole(partition)
+                    await whole(partition)
 
     def _followed(self) -> frozenset[int]:
         return self._ours | {ENDPOINTS_PARTITION}

@@ -81,9 +81,7 @@ async def _generation(config: SenderConfig, stop: asyncio.Event, on_ready: Calla
         )
         stack.push_async_callback(leave, consumer)
         await consumer.start()
-        memory = Memory(
-            config.kafka_options, deliveries, lambda record: sender.take(record), lambda number: sender.is_whole(number)
-        )
+        memory = Memory(config.kafka_options, deliveries)
         sender = Sender(
             consumer, memory, recorder, shelf, poster, config.endpoints, config.max_age, config.dashboard, config.tuning
         )

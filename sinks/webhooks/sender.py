@@ -322,7 +322,7 @@ async def run_generation(sender: Sender, names: Iterable[str], stop: asyncio.Eve
     Raises what ended one of them, in an ExceptionGroup.
     """
     async with asyncio.TaskGroup() as group:
-        parts = [group.create_task(sender.memory.run())]
+        parts = [group.create_task(sender.memory.run(sender.take, sender.is_whole))]
         parts += [group.create_task(sender.serve(name, group, stop)) for name in names]
         await sender.take_in(stop)
         for part in parts:

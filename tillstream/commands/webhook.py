@@ -90,14 +90,14 @@ _NEW_SECRET_BYTES = 32
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(name="webhook", help=_HELP, no_args_is_help=True)
-    group.command(name="test", help=_TEST)(test)
+    group.command(name="test", help=_TEST)(try_endpoints)
     group.command(name="log", help=_LOG)(log)
     group.command(name="replay", help=_REPLAY)(replay)
     group.command(name="listen", help=_LISTEN)(listen)
     app.add_typer(group)
 
 
-def test(
+def try_endpoints(
     name: Annotated[str | None, typer.Argument(metavar="[ENDPOINT]", help="Its name; all by default.")] = None,
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:

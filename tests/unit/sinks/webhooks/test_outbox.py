@@ -88,8 +88,8 @@ def test_by_chance_each_goes_out_once_and_sequences_of_an_alert_in_order():
                for alert in range(40) for sequence in range(1, 5)]  # fmt: skip
     drawn.shuffle(waiting)
     everything = {delivery.webhook_id for delivery in waiting}
-    for delivery in waiting:  # all are known before the first goes out
-        box.put(delivery)
+    for each in waiting:  # all are known before the first goes out
+        box.put(each)
     while len(box):
         now += 1
         while (found := box.take("erp", now)) is not None:
