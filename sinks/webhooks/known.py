@@ -12,7 +12,7 @@ class Known:
 
     def __init__(self, kept: int) -> None:
         self._kept = kept
-        self._ids: dict[str, Delivery] = {}
+        self._ids: dict[str, tuple[int, int]] = {}  # partition, and when the alert's state began
         self._newest: dict[int, Delivery] = {}
         self._forget_at = _FEW
 
@@ -21,7 +21,7 @@ class Known:
 
     def add(self, delivery: Delivery) -> None:
         """Take up what stands in the log."""
-        self._ids[delivery.webhook_id] = delivery
+        self._ids[delivery.webhook_id] = (delivery.partition, delivery.occurred_at)
         newest = self._newest.get(delivery.partition)
         if newest is None or delivery.offset >= newest.offset:
             self._newest[delivery.partition] = delivery
@@ -34,10 +34,10 @@ class Known:
         """Drop what is too old; looks at all of them, so that it does so only when they have doubled."""
         if len(self._ids) < self._forget_at:
             return
-        self._ids = {name: one for name, one in self._ids.items() if one.occurred_at >= now - self._kept}
+        self._ids = {name: one for name, one in self._ids.items() if one[1] >= now - self._kept}
         self._forget_at = max(_FEW, 2 * len(self._ids))
 
     def drop(self, partition: int) -> None:
         """Forget a partition."""
         self._newest.pop(partition, None)
-        self._ids = {name: one for name, one in self._ids.items() if one.partition != partition}
+        self._ids = {name: one for name, one in self._ids.items() if one[0] != partition}
