@@ -45,6 +45,11 @@ def rows_group(prefix: str) -> str:
     return f"{prefix}tillstream-clickhouse"
 
 
+def webhooks_group(prefix: str) -> str:
+    """Consumer group of the sender of webhooks: it carries alerts of every epoch, whose ids no epoch changes."""
+    return f"{prefix}tillstream-webhooks"
+
+
 def changelog_topic(prefix: str, epoch: int) -> str:
     """Changelog of the worker's state table, by the name that Faust gives it."""
     return f"{group_id(prefix, epoch)}-state-changelog"

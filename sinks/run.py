@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas import topics
-from sinks import alerts, epochs, late, ledger, positions, rejected, sales
+from sinks import alerts, deliveries, epochs, late, ledger, positions, rejected, sales
 from sinks.loop import run_sink
 from sinks.store import ClickHouseStore
 
@@ -19,9 +19,9 @@ async def run_clickhouse_sink(
     stop: asyncio.Event,
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write what worker and restock derive, and the epochs, until `stop`. Raises Stop.
+    """Write what worker and restock derive, of all epochs, the epochs, and what became of webhooks, until `stop`.
 
-    These are sales.windows, pos.late and pos.rejected of all epochs, restock.alerts and stock.positions.
+    Raises Stop.
     """
     prepare = {
         prefix + topics.WINDOWS: sales.prepare,
@@ -30,6 +30,7 @@ async def run_clickhouse_sink(
         prefix + topics.EPOCHS: epochs.prepare,
         prefix + topics.ALERTS: alerts.prepare,
         prefix + topics.POSITIONS: positions.prepare,
+        prefix + topics.DELIVERIES: deliveries.prepare,
     }
     store = ClickHouseStore("clickhouse", make_client)
     await run_sink("clickhouse", kafka_options, topics.rows_group(prefix), prepare, store, stop, on_ready)

@@ -195,4 +195,31 @@ OUTPUTS: dict[str, dict[str, str] | None] = {
         "refused": "messages not sent",
         "faults": "up to 1,000 of them: `place`, `path`, `reason`",
     },
+    "webhook test": {
+        "endpoint": "its name",
+        "webhook_id": "the test's id",
+        "delivered": "whether it answered 2xx",
+        "status": "what it answered; null where nothing came",
+        "reason": "why it was not delivered",
+        "milliseconds": "how long it took",
+        "answer": "how the answer's body began",
+    },
+    "webhook log": {
+        "deliveries": "`webhook_id`, `endpoint`, `type`, `state`, `attempt` (attempts made), `status`, `reason`, `at`,"
+        " `next_at`, and of the alert `alert_id`, `sequence`, `store_id`, `sku`, `rule`, `severity`",
+        "endpoints": "those of which something was noted: `endpoint`, `state`, `since`, `reason`",
+    },
+    "webhook replay": {
+        "requested": "ids that the sender was asked to send again",
+        "disabled_endpoints": "of their endpoints those that get nothing before a test has reached them",
+    },
+    "webhook listen": {
+        "received_at": "when it came",
+        "webhook_id": "its id",
+        "verified": "whether one of the secrets has signed it",
+        "reason": "why it is not verified",
+        "answered": "the status given back",
+        "type": "of the body",
+        "data": "of the body: the alert",
+    },
 }

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from clickhouse_connect.driver.client import Client
 
 from schemas.errors import Stop
-from schemas.topics import ALERTS, EPOCHS, FEED, RECEIPTS, STOCK
+from schemas.topics import ALERTS, DELIVERIES, EPOCHS, FEED, RECEIPTS, STOCK
 from tillstream import ch
 from tillstream.local.journal.recovery import Place
 from tillstream.migrate import MIGRATIONS
@@ -22,7 +22,7 @@ from tillstream.settings import Settings
 
 log = logging.getLogger(__name__)
 
-JOURNALED = (RECEIPTS, STOCK, FEED, ALERTS, EPOCHS)
+JOURNALED = (RECEIPTS, STOCK, FEED, ALERTS, DELIVERIES, EPOCHS)
 # Each table's column that holds an offset of `pos.receipts`; `rejected` and `epochs` have rules of their own.
 OFFSETS = {
     "sales_windows": "version", "store_windows": "version", "partition_results": "version",
@@ -87,6 +87,9 @@ def conditions(settings: Settings, ends: Mapping[Place, int], epochs: Collection
     of_kept = " OR ".join(f"(topic = {_text(topic)} AND offset >= {_end('partition', topic, ends)})" for topic in kept)
     # Topics without a journal begin anew: what was set aside of them is set aside again.
     found["rejected"] = f"topic NOT IN ({', '.join(map(_text, kept))}) OR {of_kept} OR (epoch != 0 AND {unknown})"
+    # Without a bound of its own a row of before would hide what becomes of the same webhook now.
+    for table in ("webhook_deliveries", "webhook_endpoints"):
+        found[table] = f"offset >= {_end('partition', prefix + DELIVERIES, ends)}"
     found["epochs"] = f"version >= {ends.get((prefix + EPOCHS, 0), 0)}"
     return found
 
