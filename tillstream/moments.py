@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from schemas.errors import Stop
 from schemas.times import TimeFault, instant
-from tillstream.settings import parse_duration
+from tillstream.units import parse_duration
 
 # A person leaves the seconds out; RFC 3339 wants them.
 _TO_THE_MINUTE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2})([Zz]|[+-][0-9]{2}:[0-9]{2})")

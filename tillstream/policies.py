@@ -20,7 +20,7 @@ from schemas.feed import PolicySetting
 from schemas.fields import identifier
 from schemas.numbers import MONEY, QUANTITY, NumberFault
 from tillstream import files
-from tillstream.settings import parse_duration
+from tillstream.units import parse_duration
 
 NAMES = PolicySetting.__struct_fields__
 PLACES = ("store", "sku", "category")

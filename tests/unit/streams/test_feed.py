@@ -133,10 +133,8 @@ def test_an_opening_waits_while_windows_hold_receipts_that_will_be_folded_again(
 
 
 SKUS = ["a", "b"]
-receipts = st.lists(
-    st.tuples(st.integers(0, 55), st.lists(st.tuples(st.sampled_from(SKUS), st.integers(1, 3)), min_size=1, max_size=3)),
-    min_size=1, max_size=14,
-)  # fmt: skip
+lines_sold = st.lists(st.tuples(st.sampled_from(SKUS), st.integers(1, 3)), min_size=1, max_size=3)
+receipts = st.lists(st.tuples(st.integers(0, 55), lines_sold), min_size=1, max_size=14)
 
 
 class Told:
