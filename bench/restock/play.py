@@ -104,13 +104,7 @@ class Play:
             pack = int(self.chain.packs[self._skus[item]])
             came = units - units // 2 // pack * pack if luck["short"][day, item] < loss.short else units
             really = came - pack if luck["wrong"][day, item] < loss.booked_wrong else came
-            shelves.shelf[item] += shelves.back[item]
-            shelves.back[item] = 0
-            if luck["left"][day, item] < loss.left_behind:
-                shelves.back[item] = really
-            else:
-                shelves.shelf[item] += really
-            shelves.books[item] += came
+            shelves.deliver(item, really, came, luck["left"][day, item] < loss.left_behind)
             shelves.note(item, day * 24)
             self.player.delivered(name, item, at, came, units - came)
         for item in range(self.size.items):
@@ -144,7 +138,6 @@ class Play:
                 continue
             for one in sales:
                 shelves.told(one.item, one.units, one.second)
-                shelves.note(one.item, hour)
             self.player.sold(hour, store, receipts or {}, sales)
         self._listen(hour)
         for item in self._looks.pop(hour, []):

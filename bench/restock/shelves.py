@@ -30,13 +30,15 @@ class _Open:
 class Shelves:
     """Units of each item on the shelf and in the back; `books` are what is counted, delivered and told to be sold.
 
-    A count rules over what was sold before it and is told later, as in tillstream.
+    A count rules over what was sold before it and is told later, as in tillstream. `booked` are the books as they will
+    be once all is told that has been sold: what they do not know for an hour hides nothing.
     """
 
     def __init__(self, size: Size) -> None:
         self.shelf = [0] * size.items
         self.back = [0] * size.items
         self.books = [0] * size.items
+        self.booked = [0] * size.items
         self.counted_at = [0] * size.items
         self.spells: list[Spell] = []
         self._numbers = 0
@@ -48,7 +50,7 @@ class Shelves:
 
     def hidden(self, item: int) -> bool:
         """Whether nobody can buy it, and the books do not know."""
-        return self.shelf[item] == 0 and self.books[item] > 0
+        return self.shelf[item] == 0 and self.booked[item] > 0
 
     def spell(self, item: int, hidden: bool) -> int | None:
         """The number of the spell that an item is in."""
@@ -59,12 +61,21 @@ class Shelves:
         """A customer wants so many, and gets what there is; returns how many that is."""
         got = min(units, self.shelf[item])
         self.shelf[item] -= got
+        self.booked[item] -= got
         self.note(item, hour)
         if got < units:
             for spells in self._open:
                 if item in spells:
                     spells[item].turned_away += units - got
         return got
+
+    def deliver(self, item: int, came: int, booked: int, behind: bool) -> None:
+        """What has come is put on the shelf, with what was in the back, or left there."""
+        self.shelf[item] += self.back[item]
+        self.back[item] = came if behind else 0
+        self.shelf[item] += 0 if behind else came
+        self.books[item] += booked
+        self.booked[item] += booked
 
     def told(self, item: int, units: int, second: int) -> None:
         """The books hear of a sale."""
@@ -75,7 +86,8 @@ class Shelves:
         """Somebody looks everywhere, fills the shelf and writes down what there is; returns that."""
         self.shelf[item] += self.back[item]
         self.back[item] = 0
-        self.books[item], self.counted_at[item] = self.shelf[item], second
+        self.books[item] = self.booked[item] = self.shelf[item]
+        self.counted_at[item] = second
         return self.shelf[item]
 
     def note(self, item: int, hour: int) -> None:
