@@ -49,7 +49,11 @@ def judge(shop: Shop, item: Item, place: Place, windows: Windows) -> list[Alert]
 def _now(shop: Shop, item: Item, shelf: Shelf, rule: Rule, found: Judged, severity: Severity, place: Place) -> Now:
     ordered = shelf.on_order > 0
     covered = ordered and (
-        found.verdict != "fire" if rule == "reorder_point" else rule == "stock_out" and found.verdict == "fire"
+        found.verdict != "fire"
+        if rule == "reorder_point"
+        else rule == "stock_out"
+        and found.verdict == "fire"
+        and found.figures["position"] > found.figures["reorder_point"]
     )
     suppressed = ""
     if rule in ("reorder_point", "surge") and "stock_out" in item.episodes:

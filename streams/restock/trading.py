@@ -8,6 +8,7 @@ of all its shelves stands still. Receipts that arrive late move it when they arr
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -28,6 +29,8 @@ class Trading:
     `receipts_an_hour` is the average of trading hours, 0 before the first is over; `week` the average standard hours of
     each hour of the week (UTC, Thursday 00:00 first, as the Unix epoch), `weeks` how many of each were seen. `hour` is
     the one under way, since the Unix epoch, `in_hour` its receipts so far, `before` those of the hour before.
+    `_sums` are the sums of `week` up to each hour while `_summed` says so: they change once an hour, and are asked for
+    with every SKU.
     """
 
     done: float = 0.0
@@ -38,6 +41,8 @@ class Trading:
     before: int = 0
     week: list[float] = field(default_factory=lambda: [0.0] * HOURS_A_WEEK)
     weeks: list[int] = field(default_factory=lambda: [0] * HOURS_A_WEEK)
+    _sums: list[float] = field(default_factory=list, repr=False, compare=False)
+    _summed: bool = field(default=False, repr=False, compare=False)
 
     def advance(self, now: int, receipts: int) -> bool:
         """Receipts that were counted, up to the watermark of now (microseconds); says whether an hour has passed."""
@@ -72,6 +77,7 @@ class Trading:
         self.weeks[at] = min(self.weeks[at] + 1, WEEKS_REMEMBERED)
         standard = receipts / self.receipts_an_hour if self.receipts_an_hour > 0 else 0.0
         self.week[at] += (standard - self.week[at]) / self.weeks[at]
+        self._summed = False
 
     def ahead(self, now: int, days: float) -> float:
         """How many standard hours of business are to be expected in so many days from now."""
@@ -79,15 +85,19 @@ class Trading:
             return 0.0
         if 0 in self.weeks:
             return days * HOURS_A_DAY
+        if not self._summed:
+            self._sums, self._summed = [0.0, *accumulate(self.week)], True
         whole, rest = divmod(days * 24, HOURS_A_WEEK)
-        hours = whole * sum(self.week)
-        at, share = now // HOUR, 1 - now % HOUR / HOUR
-        while rest > 0:
-            taken = min(share, rest)
-            hours += self.week[at % HOURS_A_WEEK] * taken
-            rest -= taken
-            at, share = at + 1, 1.0
-        return hours
+        begin = now / HOUR % HOURS_A_WEEK
+        end = begin + rest
+        over = end >= HOURS_A_WEEK
+        hours = self._since_thursday(end - HOURS_A_WEEK if over else end) - self._since_thursday(begin)
+        return max(0.0, hours + (whole + over) * self._sums[HOURS_A_WEEK])
+
+    def _since_thursday(self, hour: float) -> float:
+        """Standard hours of a week up to an hour of it, which need not be whole."""
+        at = min(int(hour), HOURS_A_WEEK - 1)
+        return self._sums[at] + self.week[at] * (hour - at)
 
     def last_hour(self, now: int) -> float:
         """Standard hours of business done in the sixty minutes before now, about."""
@@ -98,4 +108,4 @@ class Trading:
 
     def a_day(self) -> float:
         """Standard hours of business of an average day."""
-        return HOURS_A_DAY if 0 in self.weeks else sum(self.week) / 7
+        return HOURS_A_DAY if 0 in self.weeks else self.ahead(0, 7) / 7
