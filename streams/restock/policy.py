@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 UNIT = 100_000
@@ -50,16 +51,17 @@ class PolicyRule(NamedTuple):
         return self.store in ("", store) and self.sku in ("", sku) and self.category in ("", category)
 
 
-NAMES = frozenset(one.name for one in fields(Policy))
-
-
 class Policies:
     """All rules of one version. Each setting comes from the most specific rule that has it, the last of equals."""
 
-    def __init__(self, rules: list[PolicyRule] | None = None) -> None:
-        self.rules = sorted(rules or [], key=lambda rule: rule.specificity)
-        self._stores = {rule.store for rule in self.rules}
-        self._skus = {rule.sku for rule in self.rules}
+    def __init__(self, rules: Iterable[PolicyRule] = ()) -> None:
+        self.rules = sorted(rules, key=lambda rule: rule.specificity)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether they say the same."""
+        return isinstance(other, Policies) and self.rules == other.rules
+
+    __hash__ = None  # type: ignore[assignment]  # rules hold dictionaries
 
     def of(self, store: str, sku: str, category: str = "") -> Policy:
         """The policy of a SKU in a store."""

@@ -193,7 +193,7 @@ def test_on_hand_is_exact_whoever_tells_and_whatever_is_repeated(data, sold):
     for number in range(40):
         sku = data.draw(st.sampled_from([*SKUS, ""])) if len(counts) < len(SKUS) else ""
         if sku and sku not in counts:
-            counts[sku] = data.draw(st.integers(-1, 11)) * 5  # between two windows
+            counts[sku] = data.draw(st.integers(0, 11)) * 5  # between two windows
             world.tell(
                 Movement(
                     offset=len(counts), movement_id=f"m{sku}", store_id="12", sku=sku, kind="count",
