@@ -38,6 +38,12 @@ def lines(rule, of, **fields):
     return [line(step, 0) for step in explained(alert)]
 
 
+def said(name, *given, **more):
+    """The line that begins with a name."""
+    [found_line] = [one for one in lines(*given, **more) if one.startswith(f"{name} = ")]
+    return found_line
+
+
 def test_a_reorder_point_is_told_from_lead_time_demand_and_safety():
     assert [line(step, 0) for step in explained(found())] == [
         "lead demand = 2 days x 3.1 a day = 6.2 units",
@@ -51,14 +57,16 @@ def test_a_reorder_point_is_told_from_lead_time_demand_and_safety():
 
 
 def test_the_rules_own_figures_come_out_as_the_lines_say():
-    found_lines = lines("reorder_point", shelf())
     point = 14.4 + 1.6448536269514722 * math.sqrt(36)
-    assert found_lines[1] == f"reorder point = 2 days x 7.2 a day + 1.645 x sqrt(36) = {number(point)} units"
-    assert found_lines[-1].endswith("in packs of 6 = 30 units")
+    told = f"reorder point = 2 days x 7.2 a day + 1.645 x sqrt(36) = {number(point)} units"
+    assert said("reorder point", "reorder_point", shelf()) == told
+    assert said("suggested order", "reorder_point", shelf()).endswith("in packs of 6 = 30 units")
+    assert said("z", "reorder_point", shelf()) == "z = of a service level of 95 % = 1.645"
+    assert said("lost a day", "reorder_point", shelf()) == "lost a day = 7.2 a day x 25 a unit = 180"
 
 
 def test_a_lead_time_that_varies_stands_under_the_root():
-    assert "sqrt(36 + (7.2 x 0.5 days)^2)" in lines("reorder_point", shelf(lead_time_sd=0.5))[1]
+    assert "sqrt(36 + (7.2 x 0.5 days)^2)" in said("reorder point", "reorder_point", shelf(lead_time_sd=0.5))
 
 
 @pytest.mark.parametrize(
@@ -69,12 +77,18 @@ def test_a_lead_time_that_varies_stands_under_the_root():
     ],
 )
 def test_a_point_that_the_formula_does_not_give_says_what_gave_it(settings, note):
-    assert lines("reorder_point", shelf(**settings))[1].endswith(note)
+    assert said("reorder point", "reorder_point", shelf(**settings)).endswith(note)
 
 
-@pytest.mark.parametrize("settings", [{"minimum_order": 90 * UNIT}, {"shelf_capacity": 20 * UNIT}])
-def test_an_order_that_the_packs_do_not_give_names_the_policy(settings):
-    assert lines("reorder_point", shelf(**settings))[-1].endswith("minimum order or shelf capacity decides)")
+@pytest.mark.parametrize(
+    ("settings", "note"),
+    [
+        ({"minimum_order": 90 * UNIT}, "= 90 units  (at least 90)"),
+        ({"shelf_capacity": 20 * UNIT}, "= 12 units  (up to a shelf of 20)"),
+    ],
+)
+def test_an_order_that_the_packs_do_not_give_names_the_policy(settings, note):
+    assert said("suggested order", "reorder_point", shelf(**settings)).endswith(note)
 
 
 def test_a_stock_out_is_told_by_what_is_on_hand():
