@@ -55,7 +55,12 @@ STORE_PARTITIONS = Metric(
     ("store_id",),
     combine="livemostrecent",
 )
-ALERTS = Metric("tillstream_alerts_total", "counter", "alerts raised and resolved (a later release)", ("rule", "state"))
+ALERTS = Metric(
+    "tillstream_alerts_total",
+    "counter",
+    "alerts by what became of them: raised, acknowledged, snoozed, ordered, resolved",
+    ("rule", "state"),
+)
 DELIVERIES = Metric(
     "tillstream_webhook_deliveries_total",
     "counter",

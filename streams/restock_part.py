@@ -15,6 +15,7 @@ from schemas.errors import Refused
 from schemas.feed import Movement
 from streams.agents import Outlet
 from streams.framed import Message
+from streams.metrics import alerted
 from streams.restock.decide import Decided, decide
 from streams.restock.item import Item
 from streams.restock.shop import Shop
@@ -121,6 +122,7 @@ class RestockPart:
             ]
             await self._outlet.send("alerts", self.partition, messages)
             await self._outlet.acknowledged()
+            alerted(one for _, one in batch)
 
     async def send_positions(self, now: float) -> None:
         """Tell how items stand that have changed, once a second of the loop's time at most; each is absolute."""

@@ -17,11 +17,11 @@ import argparse
 import math
 
 from lib.progress import steps
-from tillstream import console
 
 from restock import course, report
 from restock.chain import Size
 from restock.course import TEST_SEEDS, TRAINING_SEEDS, USUAL, Plan
+from tillstream import console
 
 QUICK = Size(stores=2, skus=20, warm_days=21, days=28)
 TITLES = {

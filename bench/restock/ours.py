@@ -88,9 +88,7 @@ class Ours:
         for store in range(self.chain.size.stores):
             opened: dict[str, list[int]] = {f"{k}": [] for k in range(self.chain.size.skus)}
             self._tell(
-                SalesMessage(
-                    log=1, offset=0, store_id=f"{store}", watermark=BEGIN, receipts=[], opened={"NOK": opened}
-                )
+                SalesMessage(log=1, offset=0, store_id=f"{store}", watermark=BEGIN, receipts=[], opened={"NOK": opened})
             )
 
     def counted(self, item: int, second: int, units: int) -> None:

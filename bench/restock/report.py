@@ -30,7 +30,10 @@ def policies(found: Found) -> Cells:
         less = "—" if lost is None or base is None else f"{100 * (1 - lost / base):.0f} %"
         filled = "—" if lost is None else f"{100 * (1 - lost):.2f} %"
         rows.append([name, f"{stock:,.0f}", filled, _percent(lost), less])
-    return [["policy", "average stock, units", "service level reached (units)", "lost sales", "fewer than average"], *rows]
+    return [
+        ["policy", "average stock, units", "service level reached (units)", "lost sales", "fewer than average"],
+        *rows,
+    ]
 
 
 def curves(found: Found) -> Cells:
@@ -43,7 +46,16 @@ def curves(found: Found) -> Cells:
         for name, points in found.curves.items()
         for one in points
     ]  # fmt: skip
-    head = ["policy", "level asked for", "average stock", "lost, units", "of these hidden", "lost, revenue", "orders", "looks"]
+    head = [
+        "policy",
+        "level asked for",
+        "average stock",
+        "lost, units",
+        "of these hidden",
+        "lost, revenue",
+        "orders",
+        "looks",
+    ]
     return [head, *rows]
 
 
@@ -139,5 +151,3 @@ def _share(share: float | None) -> str:
 
 def _percent(share: float | None) -> str:
     return "—" if share is None else f"{100 * share:.2f} %"
-
-
