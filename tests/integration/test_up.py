@@ -36,7 +36,6 @@ pytestmark = pytest.mark.integration
 SENT = receipts(600, seed=7)
 # Declared for later releases.
 LATER = {
-    "tillstream_alerts_total",
     "tillstream_webhook_deliveries_total",
     "tillstream_webhook_seconds",
     "tillstream_till_gaps_total",

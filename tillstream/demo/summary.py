@@ -17,7 +17,7 @@ PANEL = (
     "what the stores sold; its times bear no zone and are read as UTC."
 )
 NO_ALERTS = (
-    "alerts: none: these receipts come without stock, and a shelf is watched once it was counted (`tillstream stock`)"
+    "alerts: none: these receipts come without stock; a shelf is watched once it was counted (`tillstream stock`)"
 )
 _MIB = 1024 * 1024
 
