@@ -179,3 +179,21 @@ async def test_a_movement_that_is_none_is_rejected_with_its_reason(migrated):
     headers = dict(letters[0].headers)
     assert headers["path"] == b"$.quantity"
     assert headers["topic"].endswith(b"stock.movements")
+
+
+async def test_what_people_do_goes_through_the_feed(migrated):
+    async with Worker(migrated):
+        await tell(migrated, topics.RECEIPTS, receipt(1, 0, 1))
+        await tell(migrated, topics.STOCK, movement("c1", "count", 10, 0))
+        (first, *_) = await until(migrated, lambda found: "raised" in states(found))
+        act = feed.Action(action_id="a1", store_id="12", alert_id=first.alert_id, kind="acknowledge", actor="me")
+        policy = feed.PoliciesSet(
+            version="1", since=0, rules=[feed.PolicySetting(sku="milk", reorder_point=0, order_up_to=900_000)]
+        )
+        async with AIOKafkaProducer(**kafka.client_options(migrated), acks="all") as producer:
+            for one in (act, act, policy):
+                await producer.send_and_wait(migrated.topic_prefix + topics.FEED, feed.encode(one), key=b"12")
+        await tell(migrated, topics.STOCK, movement("d1", "delivery", 20, 3))
+        found = await until(migrated, lambda found: "resolved" in states(found))
+    assert states(found) == ["raised", "acknowledged", "resolved"]
+    assert states(found, "reorder_point") == [], "3 on hand are enough by the policy"
