@@ -127,8 +127,8 @@ def by_threshold(
     ]
 
 
-def hours_of_silence(a_day: float, day_hours: float, threshold: float = SILENCE) -> float:
-    """Days that a shelf must be silent until it is suspected, where a SKU has long been bought so often a day."""
+def days_of_silence(a_day: float, day_hours: float, threshold: float = SILENCE) -> float:
+    """Days that a shelf must be silent until it is suspected, where a SKU has long been bought so often, evenly."""
     rate = a_day / day_hours
     hours = MEMORY + PRIOR_HOURS
     return hours * (threshold ** (-1 / (rate * hours)) - 1) / day_hours

@@ -46,7 +46,9 @@ class Ours:
         self._tell(PoliciesSet(version="1", since=0, rules=settings))
 
     def _known(self, sku: int) -> Known:
-        return Known(purchases_an_hour=float(self.chain.known[sku]) / OPEN_HOURS, units_a_purchase=1.0)
+        return Known(
+            purchases_an_hour=float(self.chain.known[sku]) / OPEN_HOURS, units_a_purchase=self.chain.usual_units(sku)
+        )
 
     def _setting(self, sku: int, service_level: float) -> PolicySetting:
         return PolicySetting(
@@ -88,9 +90,7 @@ class Ours:
         for store in range(self.chain.size.stores):
             opened: dict[str, list[int]] = {f"{k}": [] for k in range(self.chain.size.skus)}
             self._tell(
-                SalesMessage(
-                    log=1, offset=0, store_id=f"{store}", watermark=BEGIN, receipts=[], opened={"NOK": opened}
-                )
+                SalesMessage(log=1, offset=0, store_id=f"{store}", watermark=BEGIN, receipts=[], opened={"NOK": opened})
             )
 
     def counted(self, item: int, second: int, units: int) -> None:

@@ -11,7 +11,7 @@ from lib.render import markdown
 from restock import picture
 from restock.chain import OPEN_HOURS
 from restock.course import AVERAGE, CALENDAR_TSB, CROSTON, PARTS, THRESHOLDS, TILLSTREAM, UNHEEDED, USUAL, Found, Plan
-from restock.figures import Judged, Point, hours_of_silence, lost_at
+from restock.figures import Judged, Point, days_of_silence, lost_at
 from streams.restock.rules import SILENCE
 
 PAGE = page.PAGE.parent / "restock.md"
@@ -30,7 +30,10 @@ def policies(found: Found) -> Cells:
         less = "—" if lost is None or base is None else f"{100 * (1 - lost / base):.0f} %"
         filled = "—" if lost is None else f"{100 * (1 - lost):.2f} %"
         rows.append([name, f"{stock:,.0f}", filled, _percent(lost), less])
-    return [["policy", "average stock, units", "service level reached (units)", "lost sales", "fewer than average"], *rows]
+    return [
+        ["policy", "average stock, units", "service level reached (units)", "lost sales", "fewer than average"],
+        *rows,
+    ]
 
 
 def curves(found: Found) -> Cells:
@@ -43,7 +46,16 @@ def curves(found: Found) -> Cells:
         for name, points in found.curves.items()
         for one in points
     ]  # fmt: skip
-    head = ["policy", "level asked for", "average stock", "lost, units", "of these hidden", "lost, revenue", "orders", "looks"]
+    head = [
+        "policy",
+        "level asked for",
+        "average stock",
+        "lost, units",
+        "of these hidden",
+        "lost, revenue",
+        "orders",
+        "looks",
+    ]
     return [head, *rows]
 
 
@@ -85,7 +97,7 @@ def silences() -> Cells:
     rows = []
     for name, a_day in (("10 a day", 10), ("5 a day", 5), ("2 a day", 2), ("1 a day", 1), ("3 a week", 3 / 7),
                         ("1 a week", 1 / 7), ("1 a month", 1 / 30)):  # fmt: skip
-        days = [hours_of_silence(a_day, OPEN_HOURS, at) for at in (0.01, 0.001, SILENCE)]
+        days = [days_of_silence(a_day, OPEN_HOURS, at) for at in (0.01, 0.001, SILENCE)]
         rows.append([name, *(f"{one:,.1f}" if one < 1e4 else "never" for one in days)])
     return [["bought", "days until 0.01", "until 0.001", f"until {SILENCE:g}, the product's"], *rows]
 
@@ -139,5 +151,3 @@ def _share(share: float | None) -> str:
 
 def _percent(share: float | None) -> str:
     return "—" if share is None else f"{100 * share:.2f} %"
-
-

@@ -19,14 +19,27 @@ from tests.unit.streams.restock.feeds import DAY, GRACE, HOUR, MINUTE, MONDAY, U
 SKUS = ("milk", "bread", "salmon")
 S, UP_TO, PACK = 6, 20, 2
 NEVER = 10**15
-KINDS = ("delivery", "delivery", "adjustment", "count", "transfer_out", "order_placed", "order_placed", "order_cancelled")
+KINDS = (
+    "delivery",
+    "delivery",
+    "adjustment",
+    "count",
+    "transfer_out",
+    "order_placed",
+    "order_placed",
+    "order_cancelled",
+)
 
 
 def a_day(seed):
     """The log of one day: sales on time and late, movements on time and late, some of both told twice."""
     rng, log, receipts = random.Random(seed), [], {}
     setting = PolicySetting(
-        reorder_point=S * UNIT, order_up_to=UP_TO * UNIT, pack=PACK * UNIT, critical_per_day=NEVER, warning_per_day=NEVER
+        reorder_point=S * UNIT,
+        order_up_to=UP_TO * UNIT,
+        pack=PACK * UNIT,
+        critical_per_day=NEVER,
+        warning_per_day=NEVER,
     )
     log.append(PoliciesSet(version="1", since=0, rules=[setting]))
     movements = 0
@@ -120,6 +133,8 @@ def expected(log):
             # Nothing on hand is a stock-out; it is covered by an order that brings the position above the level.
             if out is None and on_hand <= 0:
                 goes_to(offset, sku, "stock_out", "raised")
+                if enough:
+                    goes_to(offset, sku, "stock_out", "ordered")
             elif out is not None and on_hand > 0:
                 goes_to(offset, sku, "stock_out", "resolved")
             elif out == "raised" and enough:
