@@ -133,7 +133,9 @@ def document(plan: Plan, found: Found) -> dict[str, Any]:
     return {
         "machine": machine.machine(), "plan": dataclasses.asdict(plan), "silence": SILENCE,
         "found": dataclasses.asdict(found),
-        "tables": {name: [dict(zip(head, row, strict=True)) for row in rows] for name, (head, *rows) in tables(found).items()},
+        "tables": {
+            name: [dict(zip(head, row, strict=True)) for row in rows] for name, (head, *rows) in tables(found).items()
+        },
     }  # fmt: skip
 
 
