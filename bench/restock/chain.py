@@ -81,6 +81,10 @@ class Chain:
     receipts: Floats  # per store: receipts of an average open hour
     known: Floats  # per SKU: purchases a day in the chain's average store, as eight weeks of last year showed them
 
+    def usual_units(self, sku: int) -> float:
+        """Units of a purchase on average; like stores have shown so many that this is known."""
+        return 1 + float(self.more_units[sku])
+
     def sku(self) -> Ints:
         """The SKU of each item."""
         return np.tile(np.arange(self.size.skus), self.size.stores)

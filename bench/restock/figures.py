@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from restock.play import Heard, Outcome
 from restock.shelves import Spell
@@ -46,7 +47,7 @@ def lost_at(points: Sequence[Point], stock: float) -> float | None:
     Its logarithm is taken to be straight between them.
     """
     by_stock = sorted(points, key=lambda point: point.stock)
-    for one, other in zip(by_stock, by_stock[1:], strict=False):
+    for one, other in pairwise(by_stock):
         if one.stock <= stock <= other.stock:
             share = (stock - one.stock) / (other.stock - one.stock)
             return math.exp((1 - share) * math.log(one.lost) + share * math.log(other.lost))
@@ -104,14 +105,14 @@ def _name(number: int, seed: int) -> int:
 
 def by_threshold(
     found: Mapping[int, Sequence[Suspicion]], runs: Sequence[Outcome], thresholds: int, first: int,
-    chosen: Callable[[int, int], bool] = lambda seed, item: True,
+    chosen: Callable[[int, int], bool] | None = None,
 ) -> list[Judged]:  # fmt: skip
     """Of suspicions by seed, from an hour on: precision and recall at each threshold, of the items that are chosen."""
     spells = [
         one._replace(number=_name(one.number, seed))
         for seed, run in enumerate(runs)
         for one in run.spells
-        if one.hidden and chosen(seed, one.item)
+        if one.hidden and (chosen is None or chosen(seed, one.item))
     ]
     return [
         judged(
@@ -119,7 +120,7 @@ def by_threshold(
                 None if one.spell is None else _name(one.spell, seed)
                 for seed, suspicions in found.items()
                 for one in suspicions
-                if one.threshold == at and one.hour >= first and chosen(seed, one.item)
+                if one.threshold == at and one.hour >= first and (chosen is None or chosen(seed, one.item))
             ],
             spells,
         )
@@ -127,8 +128,8 @@ def by_threshold(
     ]
 
 
-def hours_of_silence(a_day: float, day_hours: float, threshold: float = SILENCE) -> float:
-    """Days that a shelf must be silent until it is suspected, where a SKU has long been bought so often a day."""
+def days_of_silence(a_day: float, day_hours: float, threshold: float = SILENCE) -> float:
+    """Days that a shelf must be silent until it is suspected, where a SKU has long been bought so often, evenly."""
     rate = a_day / day_hours
     hours = MEMORY + PRIOR_HOURS
     return hours * (threshold ** (-1 / (rate * hours)) - 1) / day_hours

@@ -46,7 +46,9 @@ class Ours:
         self._tell(PoliciesSet(version="1", since=0, rules=settings))
 
     def _known(self, sku: int) -> Known:
-        return Known(purchases_an_hour=float(self.chain.known[sku]) / OPEN_HOURS, units_a_purchase=1.0)
+        return Known(
+            purchases_an_hour=float(self.chain.known[sku]) / OPEN_HOURS, units_a_purchase=self.chain.usual_units(sku)
+        )
 
     def _setting(self, sku: int, service_level: float) -> PolicySetting:
         return PolicySetting(

@@ -11,7 +11,7 @@ from lib.render import markdown
 from restock import picture
 from restock.chain import OPEN_HOURS
 from restock.course import AVERAGE, CALENDAR_TSB, CROSTON, PARTS, THRESHOLDS, TILLSTREAM, UNHEEDED, USUAL, Found, Plan
-from restock.figures import Judged, Point, hours_of_silence, lost_at
+from restock.figures import Judged, Point, days_of_silence, lost_at
 from streams.restock.rules import SILENCE
 
 PAGE = page.PAGE.parent / "restock.md"
@@ -97,7 +97,7 @@ def silences() -> Cells:
     rows = []
     for name, a_day in (("10 a day", 10), ("5 a day", 5), ("2 a day", 2), ("1 a day", 1), ("3 a week", 3 / 7),
                         ("1 a week", 1 / 7), ("1 a month", 1 / 30)):  # fmt: skip
-        days = [hours_of_silence(a_day, OPEN_HOURS, at) for at in (0.01, 0.001, SILENCE)]
+        days = [days_of_silence(a_day, OPEN_HOURS, at) for at in (0.01, 0.001, SILENCE)]
         rows.append([name, *(f"{one:,.1f}" if one < 1e4 else "never" for one in days)])
     return [["bought", "days until 0.01", "until 0.001", f"until {SILENCE:g}, the product's"], *rows]
 
@@ -133,7 +133,9 @@ def document(plan: Plan, found: Found) -> dict[str, Any]:
     return {
         "machine": machine.machine(), "plan": dataclasses.asdict(plan), "silence": SILENCE,
         "found": dataclasses.asdict(found),
-        "tables": {name: [dict(zip(head, row, strict=True)) for row in rows] for name, (head, *rows) in tables(found).items()},
+        "tables": {
+            name: [dict(zip(head, row, strict=True)) for row in rows] for name, (head, *rows) in tables(found).items()
+        },
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 # What the scripts of bench/ share is imported from there.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from restock.command import main  # found by the line above
+from restock.command import main
 
 if __name__ == "__main__":
     main()

@@ -36,7 +36,8 @@ class StoreClock:
         self.trading = [Trading() for _ in range(chain.size.stores)]
         self.demand = [Known() for _ in range(chain.size.items)]
         self.priors = [
-            Prior(float(chain.known[sku]) / OPEN_HOURS, 1.0) if parts.prior else Prior() for sku in chain.sku()
+            Prior(float(chain.known[sku]) / OPEN_HOURS, chain.usual_units(sku)) if parts.prior else Prior()
+            for sku in chain.sku()
         ]
         self.books = [0] * chain.size.items
 

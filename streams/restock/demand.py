@@ -18,11 +18,17 @@ from typing import NamedTuple
 # Standard trading hours after which evidence weighs 1/e: six weeks of twelve hours.
 MEMORY = 500.0
 # The prior weighs as much as so many standard hours of evidence, and as one purchase as to how much is bought.
-PRIOR_HOURS = 100.0
+# Chosen with the simulator (docs/restock.md): from 10 to 50 hours all lose about as little, 100 and more lose more.
+PRIOR_HOURS = 30.0
 PRIOR_PURCHASES = 1.0
 # Below it no silence is long enough: 0.001 ** (-1 / 0.05) is 10^60.
 LEAST_SHAPE = 0.05
 UNIT = 100_000
+# How unevenly a SKU is bought is the average of so many silences that a purchase ended, each with evidence of at least
+# so many purchases, and none surprising by more: one that was an empty shelf says nothing of how customers come.
+SILENCES_REMEMBERED = 100
+FEWEST_TO_TELL = 5.0
+MOST_SURPRISE = 7.0
 
 
 class Prior(NamedTuple):
@@ -33,6 +39,11 @@ class Prior(NamedTuple):
 
     rate: float = 1 / 168
     units: float = 1.0
+
+    @property
+    def squares(self) -> float:
+        """Mean square of the units of a purchase: as if they were geometrically distributed, from one on."""
+        return self.units * max(self.units, 2 * self.units - 1)
 
 
 class Rate(NamedTuple):
@@ -55,7 +66,8 @@ class Silence(NamedTuple):
     """Standard hours with stock since the last purchase, and how probable it is that nobody buys for so long.
 
     (hours / (hours + silent)) ** shape: Poisson's zero term, averaged over what the store had shown of the rate by
-    then, a Gamma distribution of this shape and so many hours. A rate that is hardly known makes no silence suspicious.
+    then, a Gamma distribution of so many hours. A rate that is hardly known makes no silence suspicious. `shape` is the
+    Gamma's divided by how unevenly the SKU is bought: what sells at weekends has long silences that mean nothing.
     """
 
     silent: float
@@ -70,7 +82,9 @@ class Demand:
 
     `hours` of evidence; in these so many `purchases`, `units`, `squares` (of units of a purchase) and `revenue` (ten-
     thousandths). `until` is the store's clock up to which the hours are counted. `last` is what it showed at the last
-    purchase, or when somebody last stood at the shelf; `known` the purchases and hours of evidence by then.
+    purchase, or when somebody last stood at the shelf; `known` the purchases and hours of evidence by then. `uneven` is
+    1 for a Poisson process, more where long silences are more frequent: -ln of a silence's probability is exponentially
+    distributed then, so half the mean of its square.
     """
 
     hours: float = 0.0
@@ -81,6 +95,7 @@ class Demand:
     until: float = 0.0
     last: float = 0.0
     known: tuple[float, float] = (0.0, 0.0)
+    uneven: float = 1.0
     censored: bool = False
 
     def observe(self, clock: float) -> None:
@@ -106,6 +121,7 @@ class Demand:
         if many > 0:
             self.purchases += 1
             self.squares += many * many
+            self._learn_silence()
             self._begin_silence()
         elif self.purchases >= 1 and self.units + many > 0:
             self.purchases -= 1
@@ -123,7 +139,7 @@ class Demand:
         return Rate(
             shape / hours,
             (self.units + PRIOR_PURCHASES * prior.units) / weight,
-            (self.squares + PRIOR_PURCHASES * prior.units**2) / weight,
+            (self.squares + PRIOR_PURCHASES * prior.squares) / weight,
         )
 
     def price(self) -> float | None:
@@ -150,9 +166,16 @@ class Demand:
         """Go on from here: what the store did meanwhile is no evidence."""
         self.until = self.last = clock
 
+    def _learn_silence(self) -> None:
+        purchases, hours = self.known
+        if purchases < FEWEST_TO_TELL or hours <= 0:
+            return
+        surprise = min(purchases * math.log1p((self.until - self.last) / hours), MOST_SURPRISE)
+        self.uneven += (surprise * surprise / 2 - self.uneven) / SILENCES_REMEMBERED
+
     def _begin_silence(self) -> None:
         self.last, self.known = self.until, (self.purchases, self.hours)
 
     def _at_last(self, prior: Prior) -> tuple[float, float]:
         purchases, hours = self.known
-        return purchases + PRIOR_HOURS * prior.rate, hours + PRIOR_HOURS
+        return (purchases + PRIOR_HOURS * prior.rate) / max(1.0, self.uneven), hours + PRIOR_HOURS

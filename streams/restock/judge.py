@@ -36,11 +36,13 @@ def judge(shop: Shop, item: Item, place: Place, windows: Windows) -> list[Alert]
     for rule, found, most in found_by:
         before = item.episodes.get(rule)
         now = _now(shop, item, shelf, rule, found, _severity(risk, shelf, most), place)
-        after = judged(before, rule, shop.store_id, item.sku, now)
-        if after is before or after is None:
-            continue
-        item.keep(rule, after)
-        changed.append(told(shop, item, after, place, windows))
+        # Until it stays: an alert that what is on order covers is raised, and ordered at once, whoever looks next.
+        while (after := judged(before, rule, shop.store_id, item.sku, now)) is not before and after is not None:
+            item.keep(rule, after)
+            changed.append(told(shop, item, after, place, windows))
+            before = None if after.state == "resolved" else after
+            if before is None:
+                break
     if "surge" in item.episodes:
         shop.remind(windows.start_of(shop.now) + windows.width, item.sku)
     return changed

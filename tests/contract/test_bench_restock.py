@@ -24,13 +24,14 @@ def test_it_says_what_it_measures():
     assert "python bench/restock/run.py" in shown
 
 
-def test_every_policy_has_its_curve_and_more_stock_loses_less(found):
+def test_every_policy_has_its_curve_and_a_higher_level_has_more_stock(found):
     assert set(found["found"]["curves"]) == {
         "moving average of 28 days", "Croston", "tillstream", "tillstream, silent shelves unheeded",
     }  # fmt: skip
     for points in found["found"]["curves"].values():
         assert points[0]["stock"] < points[-1]["stock"]
-        assert 1 > points[0]["lost"] > points[-1]["lost"] >= points[-1]["lost_hidden"] >= 0
+        for one in points:
+            assert 1 > one["lost"] >= one["lost_hidden"] >= 0
 
 
 def test_a_lower_threshold_raises_no_more(found):

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from streams.restock.demand import MEMORY, UNIT, Demand, Prior
+from streams.restock.demand import MEMORY, PRIOR_HOURS, UNIT, Demand, Prior
 
 PRIOR = Prior(1 / 168, 1.0)
 
@@ -28,8 +28,8 @@ def test_the_rate_converges_to_the_truth(rate):
         demand = Demand()
         bought_at(demand, rng, rate, 0, 6 * MEMORY)
         found.append(demand.rate(PRIOR).rate)
-    # The prior keeps a fifth of the weight for good: 100 hours against 500.
-    expected = (rate * MEMORY + PRIOR.rate * 100) / (MEMORY + 100)
+    # The prior keeps some of the weight for good.
+    expected = (rate * MEMORY + PRIOR.rate * PRIOR_HOURS) / (MEMORY + PRIOR_HOURS)
     assert sum(found) / len(found) == pytest.approx(expected, rel=0.1)
 
 
@@ -46,7 +46,7 @@ def test_a_rate_that_changes_is_followed_within_the_memory():
     rng, demand = random.Random(3), Demand()
     bought_at(demand, rng, 1.0, 0, 4 * MEMORY)
     bought_at(demand, rng, 3.0, 4 * MEMORY, 3 * MEMORY)
-    assert demand.rate(PRIOR).rate == pytest.approx(3.0 * 5 / 6, rel=0.15)
+    assert demand.rate(PRIOR).rate == pytest.approx(3.0 * MEMORY / (MEMORY + PRIOR_HOURS), rel=0.15)
 
 
 def test_units_of_a_purchase_and_their_squares_are_learned():
@@ -82,7 +82,7 @@ def test_without_purchases_the_rate_decays_towards_a_share_of_the_prior():
         demand.observe(3 * MEMORY + week * 84)
         rates.append(demand.rate(PRIOR).rate)
     assert rates == sorted(rates, reverse=True)
-    assert rates[-1] == pytest.approx(PRIOR.rate * 100 / (MEMORY + 100), rel=0.05)
+    assert rates[-1] == pytest.approx(PRIOR.rate * PRIOR_HOURS / (MEMORY + PRIOR_HOURS), rel=0.1)
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.5, 5.0])
@@ -94,7 +94,21 @@ def test_a_silence_whose_probability_is_below_alpha_comes_with_about_that_probab
         clock += rng.expovariate(rate)
         below += demand.silence(clock, Prior(rate, 1.0)).probability < alpha
         demand.bought(clock, UNIT, 0)
-    assert below / gaps == pytest.approx(alpha, rel=0.2)
+    # A little seldomer: chance makes an even SKU look uneven as often as the reverse, which is not believed.
+    assert 0.6 * alpha < below / gaps < 1.1 * alpha
+
+
+def test_what_is_bought_in_bursts_needs_a_longer_silence_to_be_suspected():
+    rng, even, bursts, clock = random.Random(12), Demand(), Demand(), 0.0
+    for _ in range(400):  # the same rate: a purchase each 2 hours, or 5 at once each 10
+        for _ in range(5):
+            clock += rng.expovariate(0.5)
+            even.bought(clock, UNIT, 0)
+        for _ in range(5):
+            bursts.bought(clock, UNIT, 0)
+    assert even.uneven == pytest.approx(1, abs=0.4)
+    assert bursts.uneven > 2
+    assert bursts.suspicious_at(PRIOR, 1e-4) > even.suspicious_at(PRIOR, 1e-4) + 10
 
 
 def test_it_says_beforehand_at_which_clock_a_silence_will_be_suspicious():
@@ -139,4 +153,4 @@ def test_a_purchase_that_is_taken_back_leaves_what_was_before():
 
 
 def test_before_anything_was_seen_the_prior_is_all_that_is_known():
-    assert Demand().rate(Prior(0.3, 2.0)) == pytest.approx((0.3, 2.0, 4.0))
+    assert Demand().rate(Prior(0.3, 2.0)) == pytest.approx((0.3, 2.0, 6.0))

@@ -92,7 +92,7 @@ def stock(told, sku):
     for one in told:
         if isinstance(one, Sales):
             for numbers in one.purchases.values():
-                offset, at, units, *_ = numbers.get(sku, (0, 0, 0, 0, 0))
+                _, at, units, *_ = numbers.get(sku, (0, 0, 0, 0, 0))
                 on_hand -= units if at > ruling.occurred_at else 0
         elif isinstance(one, Movement) and one.sku == sku and one.occurred_at > ruling.occurred_at:
             on_hand += {"delivery": 1, "adjustment": 1, "transfer_out": -1}.get(one.kind, 0) * one.quantity
@@ -133,6 +133,8 @@ def expected(log):
             # Nothing on hand is a stock-out; it is covered by an order that brings the position above the level.
             if out is None and on_hand <= 0:
                 goes_to(offset, sku, "stock_out", "raised")
+                if enough:
+                    goes_to(offset, sku, "stock_out", "ordered")
             elif out is not None and on_hand > 0:
                 goes_to(offset, sku, "stock_out", "resolved")
             elif out == "raised" and enough:

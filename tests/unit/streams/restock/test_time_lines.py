@@ -304,3 +304,24 @@ def test_nothing_is_said_of_other_skus():
     feed = counted(10)
     feed.sell("Mon 09:00", 5, sku="bread")
     assert (feed.on_hand, feed.alerts) == (10, [])
+
+
+def test_a_stock_out_stays_raised_while_what_is_on_order_brings_it_not_above_the_level():
+    # level 5   09:00 out   10:00 order 3: not enough   11:00 order 9 more: ordered
+    feed = counted(9)
+    feed.state.shops["12"].items["milk"].policy = fixed(5, 10)
+    feed.sell("Mon 09:00", 9)
+    feed.move("order_placed", "Mon 10:00", 3)
+    assert feed.lines("stock_out") == ["stock_out raised"]
+    feed.move("order_placed", "Mon 11:00", 9)
+    assert feed.lines("stock_out") == ["stock_out raised", "stock_out ordered"]
+
+
+def test_a_stock_out_for_which_enough_is_on_order_is_said_and_said_to_be_ordered_at_once():
+    # level 0   09:00 order 10   10:00 out
+    feed = counted(9)
+    feed.state.shops["12"].items["milk"].policy = fixed(0, 10)
+    feed.move("order_placed", "Mon 09:00", 10)
+    feed.sell("Mon 10:00", 9)
+    assert feed.lines("stock_out") == ["stock_out raised", "stock_out ordered"]
+    assert len({one.changed_at for one in feed.alerts}) == 1

@@ -111,7 +111,7 @@ def test_a_silent_shelf_is_told_by_how_improbable_the_silence_is():
         "usual = 30 purchases in 100 trading hours = 0.3 an hour",
         "silence = trading hours since the last purchase = 50 hours",
         f"probability of it = (100 / (100 + 50))^30 = {(100 / 150) ** 30:.2e}",
-        f"fires: {(100 / 150) ** 30:.2e} < 0.001  (while the books have stock)",
+        f"fires: {(100 / 150) ** 30:.2e} < 1.00e-04  (while the books have stock)",
     ]
 
 
