@@ -17,11 +17,11 @@ import argparse
 import math
 
 from lib.progress import steps
-from tillstream import console
 
 from restock import course, report
 from restock.chain import Size
 from restock.course import TEST_SEEDS, TRAINING_SEEDS, USUAL, Plan
+from tillstream import console
 
 QUICK = Size(stores=2, skus=20, warm_days=21, days=28)
 TITLES = {
@@ -48,7 +48,7 @@ def plan_of(given: argparse.Namespace) -> Plan:
     """What is to be run."""
     seeds = tuple(given.seeds) if given.seeds else TRAINING_SEEDS if given.training else TEST_SEEDS
     if given.quick:
-        return Plan(seeds[:1], QUICK, levels=(0.8, USUAL, 0.99), ours=(USUAL, 0.99), parts=(0.9, 0.99))
+        return Plan(seeds[:1], QUICK, levels=(0.8, USUAL, 0.99), ours=(USUAL, 0.99))
     return Plan(seeds, Size())
 
 
