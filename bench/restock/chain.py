@@ -29,7 +29,7 @@ class Size:
     stores: int = 3
     skus: int = 120
     warm_days: int = 56
-    days: int = 182
+    days: int = 140
 
     @property
     def items(self) -> int:
@@ -44,8 +44,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """How goods go astray. Retail's shrinkage is some 1.5 % of what is sold; of shelves that are found empty a
-    quarter has goods in the store (Gruen, Corsten and Bharadwaj 2002).
+    """How goods go astray: assumptions, set before anything was calibrated (docs/restock.md says what they come to).
 
     `theft` is thefts for each purchase; `sweep` the share of them that clear the shelf. `left_behind` is the share of
     deliveries that stay in the back, `booked_wrong` of those in which a pack less has come than is booked, `short` of

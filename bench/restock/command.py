@@ -48,7 +48,7 @@ def plan_of(given: argparse.Namespace) -> Plan:
     """What is to be run."""
     seeds = tuple(given.seeds) if given.seeds else TRAINING_SEEDS if given.training else TEST_SEEDS
     if given.quick:
-        return Plan(seeds[:1], QUICK, levels=(0.8, USUAL, 0.99), ours=(USUAL, 0.99), parts=(0.9, 0.99))
+        return Plan(seeds[:1], QUICK, levels=(0.8, USUAL, 0.99), ours=(USUAL, 0.99))
     return Plan(seeds, Size())
 
 

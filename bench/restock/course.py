@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,8 @@ from restock.estimators import CalendarTsb, Croston, MovingAverage
 from restock.figures import Judged, Point, by_threshold, of_rule
 from restock.ours import Ours
 from restock.play import Outcome, Play
-from restock.silence import Silences, Suspicion
+from restock.player import Player
+from restock.silence import Silences
 from restock.store_clock import Parts, StoreClock
 from restock.world import World
 from streams.restock.rules import SILENCE
@@ -25,14 +26,13 @@ TEST_SEEDS = (101, 102, 103)
 
 USUAL = 0.95
 THRESHOLDS = (0.1, 0.03, 0.01, 3e-3, 1e-3, 5e-4, 2e-4, 1e-4, 5e-5, 2e-5, 1e-5, 1e-6)
-AVERAGE, CROSTON, TILLSTREAM, UNHEEDED = (
-    "moving average of 28 days",
-    "Croston",
-    "tillstream",
-    "tillstream, silent shelves unheeded",
-)
+AVERAGE, CROSTON, TILLSTREAM = "moving average of 28 days", "Croston", "tillstream"
+# Each has one thing more than the one before it.
+REVIEWED = "tillstream's estimate of demand alone"
+ALERTS = "and orders what has an open alert"
+CAMPAIGNS = "and is told of campaigns"
+LOOKS = "and somebody looks at silent shelves"
 PARTS = {
-    "as it is": Parts(),
     "hours without stock not masked": Parts(masked=False),
     "without what like stores sell": Parts(prior=False),
     "without the week's profile": Parts(week=False),
@@ -44,29 +44,29 @@ SPEEDS = {"one a day or more": (1.0, 1e9), "two a week to one a day": (0.3, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is run. `levels` are the service levels of the baselines' curves, and of tillstream's."""
+    """How much is run. `levels` are the service levels of the baselines' curves, and `ours` those of tillstream's."""
 
     seeds: tuple[int, ...]
     size: Size
     levels: tuple[float, ...] = (0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.998)
-    ours: tuple[float, ...] = (0.85, 0.95, 0.99)
-    parts: tuple[float, ...] = (0.9, 0.99)
+    ours: tuple[float, ...] = (0.85, USUAL, 0.99)
 
     @property
     def runs(self) -> int:
-        """How many runs that is, each in all seeds."""
-        parts = (len(PARTS) + 1) * len(self.parts)
-        return 2 * len(self.levels) + 2 * len(self.ours) + parts + 2
+        """How many runs that is, most of them in all seeds."""
+        return 2 * len(self.levels) + len(self.ours) + len(PARTS) + len((REVIEWED, CALENDAR_TSB, ALERTS, CAMPAIGNS)) + 2
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All that came of it. `silent` is by THRESHOLDS with nobody acting, `speeds` likewise at the product's own
-    threshold; `deployed` by how much likelier than usual goods go astray, with somebody who looks.
+    """All that came of it. `steps` and `parts` are at the usual service level. `silent` is by THRESHOLDS with nobody
+    acting, `speeds` likewise at the product's own threshold; `deployed` by how much likelier than usual goods go astray
+    (in the first seed, but for 1), with somebody who looks.
     """
 
     curves: dict[str, list[Point]]
-    parts: dict[str, list[Point]]
+    steps: dict[str, Point]
+    parts: dict[str, Point]
     silent: list[Judged]
     speeds: dict[str, Judged]
     deployed: dict[float, Judged]
@@ -78,66 +78,57 @@ def run(plan: Plan, step: Callable[[], None]) -> Found:
     """Make all runs; `step` is called after each."""
     worlds = [world.make(seed, plan.size) for seed in plan.seeds]
 
-    def points(make: Callable[[Chain], Estimator], levels: Sequence[float]) -> list[Point]:
-        found = []
-        for level in levels:
-            runs = [Play(one, BaseStock(one.chain, make(one.chain), level)).run() for one in worlds]
-            found.append(Point.of(level, runs))
-            step()
-        return found
-
-    curves = {AVERAGE: points(MovingAverage, plan.levels), CROSTON: points(Croston, plan.levels)}
-    heeded, usual = _ours(worlds, plan.ours, step)
-    unheeded, silences, watched = _watched(worlds, plan.ours, step)
-    curves |= {TILLSTREAM: heeded, UNHEEDED: unheeded}
-    parts = {
-        name: points(lambda chain, which=which: StoreClock(chain, which), plan.parts)  # type: ignore[misc]
-        for name, which in PARTS.items()
-    }
-    parts[CALENDAR_TSB] = points(CalendarTsb, plan.parts)
-    deployed = {1.0: of_rule(usual, "silent_shelf")}
-    for times in (0.5, 2.0):
-        runs = [Play(one, Ours(one.chain, USUAL), looks=True).run() for one in _astray(plan, times)]
-        deployed[times] = of_rule(runs, "silent_shelf")
+    def point(level: float, make: Callable[[Chain], Player], *, looks: bool = False) -> tuple[Point, list[Outcome]]:
+        runs = [Play(one, make(one.chain), looks=looks).run() for one in worlds]
         step()
-    first = plan.size.warm_days * 24
+        return Point.of(level, runs), runs
+
+    def reviewed(make: Callable[[Chain], Estimator], level: float = USUAL) -> Point:
+        return point(level, lambda chain: BaseStock(chain, make(chain), level))[0]
+
+    heeded = {level: point(level, lambda chain, at=level: Ours(chain, at), looks=True) for level in plan.ours}  # type: ignore[misc]
+    curves = {
+        AVERAGE: [reviewed(MovingAverage, level) for level in plan.levels],
+        CROSTON: [reviewed(Croston, level) for level in plan.levels],
+        TILLSTREAM: [heeded[level][0] for level in plan.ours],
+    }
+    watching: list[Silences] = []
+
+    def watched(chain: Chain) -> Ours:
+        # The last threshold is passed by nothing: so there is always a next one.
+        watching.append(Silences(chain, lambda p, _: p, np.array([*THRESHOLDS, 0.0])))
+        return Ours(chain, USUAL, watching[-1])
+
+    unheeded, unheeded_runs = point(USUAL, watched)
+    usual, usual_runs = heeded[USUAL]
+    steps = {
+        CROSTON: next(one for one in curves[CROSTON] if one.level == USUAL),
+        CALENDAR_TSB: reviewed(CalendarTsb),
+        REVIEWED: reviewed(lambda chain: StoreClock(chain, Parts())),
+        ALERTS: point(USUAL, lambda chain: Ours(chain, USUAL, campaigns=False))[0],
+        CAMPAIGNS: unheeded,
+        LOOKS: usual,
+    }
+    parts = {name: reviewed(lambda chain, of=of: StoreClock(chain, of)) for name, of in PARTS.items()}  # type: ignore[misc]
+    deployed = {1.0: of_rule(usual_runs, "silent_shelf")}
+    for times in (0.5, 2.0):
+        one = _astray(plan, times)
+        deployed[times] = of_rule([Play(one, Ours(one.chain, USUAL), looks=True).run()], "silent_shelf")
+        step()
+    first, many = plan.size.warm_days * 24, len(THRESHOLDS)
+    found = {seed: by.found for seed, by in enumerate(watching)}
     own = THRESHOLDS.index(SILENCE)
     speeds = {
-        name: by_threshold(silences, watched, len(THRESHOLDS), first, _between(worlds, low, high))[own]
+        name: by_threshold(found, unheeded_runs, many, first, _between(worlds, low, high))[own]
         for name, (low, high) in SPEEDS.items()
     }
     return Found(
-        curves, parts, by_threshold(silences, watched, len(THRESHOLDS), first), speeds, deployed,
-        of_rule(usual, "stock_out"), sum(run.looks for run in usual) / len(usual) / plan.size.days / plan.size.stores,
+        curves, steps, parts, by_threshold(found, unheeded_runs, many, first), speeds, deployed,
+        of_rule(usual_runs, "stock_out"), usual.looks / plan.size.days / plan.size.stores,
     )  # fmt: skip
 
 
-def _ours(worlds: list[World], levels: Sequence[float], step: Callable[[], None]) -> tuple[list[Point], list[Outcome]]:
-    points, usual = [], []
-    for level in levels:
-        runs = [Play(one, Ours(one.chain, level), looks=True).run() for one in worlds]
-        points.append(Point.of(level, runs))
-        usual = runs if level == USUAL else usual
-        step()
-    return points, usual
-
-
-def _watched(
-    worlds: list[World], levels: Sequence[float], step: Callable[[], None]
-) -> tuple[list[Point], dict[int, list[Suspicion]], list[Outcome]]:
-    points, found, usual = [], {}, []
-    for level in levels:
-        # The last one is passed by nothing: so there is always a next one.
-        watching = [Silences(one.chain, lambda p, _: p, np.array([*THRESHOLDS, 0.0])) for one in worlds]
-        runs = [Play(one, Ours(one.chain, level, by)).run() for one, by in zip(worlds, watching, strict=True)]
-        points.append(Point.of(level, runs))
-        if level == USUAL:
-            found, usual = {seed: by.found for seed, by in enumerate(watching)}, runs
-        step()
-    return points, found, usual
-
-
-def _astray(plan: Plan, times: float) -> list[World]:
+def _astray(plan: Plan, times: float) -> World:
     usual = Loss()
     loss = replace(
         usual,
@@ -145,7 +136,7 @@ def _astray(plan: Plan, times: float) -> list[World]:
         left_behind=usual.left_behind * times,
         booked_wrong=usual.booked_wrong * times,
     )
-    return [world.make(seed, plan.size, loss) for seed in plan.seeds]
+    return world.make(plan.seeds[0], plan.size, loss)
 
 
 def _between(worlds: list[World], low: float, high: float) -> Callable[[int, int], bool]:

@@ -29,10 +29,15 @@ GRACE = 96 * HOUR
 
 
 class Ours:
-    """One partition with all stores. Windows are of an hour, and tills' messages come hour by hour."""
+    """One partition with all stores. Windows are of an hour, and tills' messages come hour by hour.
 
-    def __init__(self, chain: Chain, service_level: float, silences: Silences | None = None) -> None:
-        self.chain, self.silences = chain, silences
+    With `campaigns` it is told of promotions when they are planned.
+    """
+
+    def __init__(
+        self, chain: Chain, service_level: float, silences: Silences | None = None, *, campaigns: bool = True
+    ) -> None:
+        self.chain, self.silences, self.campaigns = chain, silences, campaigns
         self.state = RestockState(Windows(HOUR, GRACE))
         self._offset = -1
         self._receipt = [0] * chain.size.stores
@@ -109,6 +114,8 @@ class Ours:
 
     def promoted(self, sku: int, since: int, until: int) -> None:
         """See Player."""
+        if not self.campaigns:
+            return
         name = f"{sku}-{since}"
         self._tell(
             Campaign(

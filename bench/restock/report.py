@@ -10,30 +10,43 @@ from lib.render import markdown
 
 from restock import picture
 from restock.chain import OPEN_HOURS
-from restock.course import AVERAGE, CALENDAR_TSB, CROSTON, PARTS, THRESHOLDS, TILLSTREAM, UNHEEDED, USUAL, Found, Plan
+from restock.course import AVERAGE, CROSTON, REVIEWED, THRESHOLDS, TILLSTREAM, USUAL, Found, Plan
 from restock.figures import Judged, Point, days_of_silence, lost_at
 from streams.restock.rules import SILENCE
 
 PAGE = page.PAGE.parent / "restock.md"
 PICTURE = page.PAGE.parent / "restock.svg"
 Cells = list[list[str]]
-ASTRAY = {0.5: "half as likely", 1.0: "as likely as drawn", 2.0: "twice as likely"}
+ASTRAY = {0.5: "half as likely", 1.0: "as drawn", 2.0: "twice as likely"}
 
 
 def policies(found: Found) -> Cells:
-    """Lost sales at the stock that the moving average has at the usual service level."""
-    stock = _at(found.curves[AVERAGE], USUAL).stock
-    base = lost_at(found.curves[AVERAGE], stock)
+    """Each step against the moving average at the very stock that it comes to."""
+    usual = next(one for one in found.curves[AVERAGE] if one.level == USUAL)
+    return _against(found, {AVERAGE: usual, **found.steps})
+
+
+def parts(found: Found) -> Cells:
+    """The estimate of demand with a part taken away, likewise."""
+    return _against(found, {REVIEWED: found.steps[REVIEWED], **found.parts})
+
+
+def _against(found: Found, points: dict[str, Point]) -> Cells:
     rows = []
-    for name in (AVERAGE, CROSTON, UNHEEDED, TILLSTREAM):
-        lost = lost_at(found.curves[name], stock)
-        less = "—" if lost is None or base is None else f"{100 * (1 - lost / base):.0f} %"
-        filled = "—" if lost is None else f"{100 * (1 - lost):.2f} %"
-        rows.append([name, f"{stock:,.0f}", filled, _percent(lost), less])
-    return [
-        ["policy", "average stock, units", "service level reached (units)", "lost sales", "fewer than average"],
-        *rows,
-    ]
+    for name, one in points.items():
+        base = lost_at(found.curves[AVERAGE], one.stock)
+        less = "—" if base is None else f"{round(100 * (1 - one.lost / base))} %"
+        rows.append(
+            [
+                name, f"{one.stock:,.0f}", f"{one.orders:,.0f}", f"{100 * (1 - one.lost):.2f} %", _percent(one.lost),
+                _percent(base), less,
+            ]
+        )  # fmt: skip
+    head = [
+        "policy, at a service level of 95 %", "average stock, units", "orders", "units served", "lost sales",
+        "the moving average's at that stock", "fewer",
+    ]  # fmt: skip
+    return [head, *rows]
 
 
 def curves(found: Found) -> Cells:
@@ -57,19 +70,6 @@ def curves(found: Found) -> Cells:
         "looks",
     ]
     return [head, *rows]
-
-
-def parts(found: Found) -> Cells:
-    """Lost sales with a part taken away, at the stock between the two levels of what is there."""
-    whole = found.parts[next(iter(PARTS))]
-    stock = sum(one.stock for one in whole) / len(whole)
-    base = lost_at(whole, stock)
-    rows = []
-    for name in (*PARTS, CALENDAR_TSB):
-        lost = lost_at(found.parts[name], stock)
-        more = "—" if lost is None or base is None else f"{100 * (lost / base - 1):+.1f} %"
-        rows.append([name, f"{stock:,.0f}", _percent(lost), more])
-    return [["estimate of demand", "average stock", "lost sales", "more than as it is"], *rows]
 
 
 def alerts(found: Found) -> Cells:
@@ -137,10 +137,6 @@ def document(plan: Plan, found: Found) -> dict[str, Any]:
             name: [dict(zip(head, row, strict=True)) for row in rows] for name, (head, *rows) in tables(found).items()
         },
     }  # fmt: skip
-
-
-def _at(points: list[Point], level: float) -> Point:
-    return next(one for one in points if one.level == level)
 
 
 def _judged(one: Judged) -> list[str]:

@@ -25,9 +25,7 @@ def test_it_says_what_it_measures():
 
 
 def test_every_policy_has_its_curve_and_a_higher_level_has_more_stock(found):
-    assert set(found["found"]["curves"]) == {
-        "moving average of 28 days", "Croston", "tillstream", "tillstream, silent shelves unheeded",
-    }  # fmt: skip
+    assert set(found["found"]["curves"]) == {"moving average of 28 days", "Croston", "tillstream"}
     for points in found["found"]["curves"].values():
         assert points[0]["stock"] < points[-1]["stock"]
         for one in points:
