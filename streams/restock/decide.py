@@ -16,6 +16,9 @@ from streams.restock.state import RestockState
 from streams.restock.take_movement import take_movement
 from streams.restock.take_sales import take_sales
 
+# No id of a movement holds a control character.
+_ACTION = "\0"
+
 
 @dataclass(slots=True)
 class Decided:
@@ -72,6 +75,9 @@ def _movement(state: RestockState, offset: int, message: Movement, done: Decided
 
 def _action(state: RestockState, offset: int, message: Action, done: Decided) -> None:
     shop = state.shop(message.store_id)
+    if (name := _ACTION + message.action_id) in shop.ids:
+        return
+    shop.ids[name] = shop.now
     for item in shop.items.values():
         for rule, episode in list(item.episodes.items()):
             if episode.alert_id != message.alert_id:

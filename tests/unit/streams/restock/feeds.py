@@ -90,7 +90,13 @@ class Feed:
 
     def act(self, kind, alert_id, until=None):
         return self.tell(
-            Action(action_id="a", store_id=self.store, alert_id=alert_id, kind=kind, until=at(until) if until else None)
+            Action(
+                action_id=f"a{self.offset}",
+                store_id=self.store,
+                alert_id=alert_id,
+                kind=kind,
+                until=at(until) if until else None,
+            )
         )
 
     @property

@@ -118,7 +118,9 @@ class Story:
         alert = self.alerts[which % len(self.alerts)]
         until = self._now[alert.store_id] + hours * HOUR if kind == "snooze" else None
         return self.tell(
-            Action(action_id="a", store_id=alert.store_id, alert_id=alert.alert_id, kind=kind, until=until)
+            Action(
+                action_id=f"a{len(self.log)}", store_id=alert.store_id, alert_id=alert.alert_id, kind=kind, until=until
+            )
         )
 
     def _policies(self, s, more):

@@ -325,3 +325,12 @@ def test_a_stock_out_for_which_enough_is_on_order_is_said_and_said_to_be_ordered
     feed.sell("Mon 10:00", 9)
     assert feed.lines("stock_out") == ["stock_out raised", "stock_out ordered"]
     assert len({one.changed_at for one in feed.alerts}) == 1
+
+
+def test_an_action_that_is_told_again_acts_once():
+    feed = stocked_out()
+    feed.act("acknowledge", feed.alerts[0].alert_id)
+    again = feed.log[-1]
+    feed.act("snooze", feed.alerts[0].alert_id, until="Mon 12:00")
+    feed.tell(again)
+    assert feed.lines() == ["stock_out raised", "stock_out acknowledged", "stock_out snoozed"]
