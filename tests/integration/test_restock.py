@@ -12,8 +12,9 @@ from aiokafka import AIOKafkaProducer
 from schemas import alert, feed, topics
 from streams.app import run_worker
 from tests.integration.test_worker import whole
-from tillstream import kafka
+from tillstream import kafka, topic_admin
 from tillstream.roles import worker_config
+from tillstream.waiting import admin
 
 pytestmark = pytest.mark.integration
 MORNING = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6)
@@ -156,6 +157,9 @@ async def test_a_worker_that_loses_its_state_decides_the_same(migrated):
         await opened(migrated)
         await tell(migrated, topics.RECEIPTS, *(receipt(number, 20 + number, 1) for number in range(2, 6)))
         before = await until(migrated, lambda found: "raised" in states(found))
+    async with admin(migrated) as client:
+        spec = topics.changelog_spec(migrated.topic_prefix, migrated.partitions, 2)
+        await topic_admin.create_missing(client, [spec])
     config = worker_config(migrated, 2, 1)
     stop, ready = asyncio.Event(), asyncio.Event()
     running = asyncio.create_task(run_worker(config, stop, ready.set))
