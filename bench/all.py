@@ -24,7 +24,14 @@ FIRST = "throughput"
 def scripts() -> dict[str, Path]:
     """All of them by name, the contest first."""
     found = {script.stem: script for script in sorted(HERE.glob("*.py")) if script != Path(__file__)}
+    found |= {script.parent.name: script for script in sorted(HERE.glob("*/run.py"))}
     return {FIRST: found.pop(FIRST), **found}
+
+
+def writes(script: Path) -> bool:
+    """Whether it can put its results into docs/."""
+    files = [script] if script.parent == HERE else sorted(script.parent.glob("*.py"))
+    return any('"--write"' in file.read_text("utf-8") for file in files)
 
 
 def main() -> None:
@@ -38,7 +45,7 @@ def main() -> None:
     for name in given.only or known:
         console.err.print(f"[bold]bench/{name}.py")
         argv = [sys.executable, str(known[name])]
-        if given.write and '"--write"' in known[name].read_text("utf-8"):
+        if given.write and writes(known[name]):
             argv.append("--write")
         if given.json:
             argv.append("--json")

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SOURCES = ["receipts.c", "records.c", "rows.c", "seen.c", "tombstones.c"]
+SOURCES = ["receipts.c", "records.c", "rows.c", "seen.c", "tombstones.c", "tracked.c"]
 # One name everywhere: ctypes does not mind what a library is called.
 LIBRARY = "tillstream_kernel.lib"
 FLAGS = ["-std=c11", "-O3", "-shared", "-fPIC"]

@@ -8,8 +8,9 @@
 enum { KIND, IDENTITY, OCCURRED_AT, FIRST, KEPT, ALL, GROUP };
 enum { ASK = 0, COUNTED = 1, REVERSAL = 2, VOID = 4, NOTHING = 8 };
 
-// Of a line: five figures, signed as they are to be added, and where the SKU stands in the text.
-enum { UNITS, RETURNED, REVENUE, DISCOUNT, TAX, SKU_AT, SKU_LENGTH, LINE_WIDTH };
+// Of a line: five figures, signed as they are to be added, where the SKU stands in the text, and how much of what came
+// back stands on the shelf again.
+enum { UNITS, RETURNED, REVENUE, DISCOUNT, TAX, SKU_AT, SKU_LENGTH, RESTOCKED, LINE_WIDTH };
 
 // Of a record of the log. Lengths are -1 where there is none.
 enum { OFFSET, TIMESTAMP, KEY_AT, KEY_LENGTH, VALUE_AT, VALUE_LENGTH, RECORD_WIDTH };

@@ -32,6 +32,12 @@ class SUMS(ctypes.Structure):
     ]
 
 
+class TRACKED(ctypes.Structure):
+    """What a store tracks, as tracked.c has it."""
+
+    _fields_ = [("text", _POINTER), ("ends", _POINTER), ("index", _POINTER), ("mask", _NUMBER)]  # as ctypes wants it
+
+
 # By the order of their parameters in their files.
 _FUNCTIONS = {
     "read_records": [_NUMBER, _POINTER, *[_NUMBER] * 5, _POINTER],
@@ -44,6 +50,8 @@ _FUNCTIONS = {
     "find_seen": [_NUMBER, *[_POINTER] * 4, _SEED, _POINTER],
     "note_seen": [_NUMBER, *[_POINTER] * 5, _SEED, _POINTER],
     "count_seen": [_NUMBER, _POINTER, _NUMBER],
+    "index_skus": [_NUMBER, *[_POINTER] * 2, _SEED, _NUMBER, _POINTER],
+    "find_tracked": [_NUMBER, *[_POINTER] * 6, _NUMBER, _POINTER, _SEED, _POINTER],
     "copy_seen": [_NUMBER, _POINTER, _NUMBER, _POINTER, _NUMBER, _SEED],
 }
 

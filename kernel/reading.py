@@ -17,12 +17,13 @@ from kernel.records import Records
 ASK, COUNTED, REVERSAL, VOID, NOTHING = 0, 1, 2, 4, 8
 # The columns: see Reading.
 KIND, IDENTITY, MOMENT, FIRST, KEPT, ALL, GROUP, COLUMNS = range(8)
-# units, returned, revenue, discount, tax, where the SKU begins, its length
-LINE_WIDTH = 7
+# units, returned, revenue, discount, tax, where the SKU begins, its length, how much is on the shelf again
+LINE_WIDTH = 8
+UNITS, REVENUE, RESTOCKED = 0, 2, 7
 SHORTEST_LINE = 30
 
-# SKU, units, returned, revenue, discount, tax: signed.
-Line = tuple[str, int, int, int, int, int]
+# SKU, units, returned, revenue, discount, tax, restocked: signed.
+Line = tuple[str, int, int, int, int, int, int]
 
 
 @lru_cache(maxsize=4)
@@ -38,6 +39,11 @@ def _currencies(codes: frozenset[str]) -> bytes:
 def group_of(currency: str, business_date: str) -> int:
     """Currency and business date as one number: the letters' three bytes, then the date as yyyymmdd in 32 bits."""
     return int.from_bytes(currency.encode("ascii"), "big") << 32 | int(business_date.replace("-", ""))
+
+
+def currency_of(group: int) -> str:
+    """The currency of a group."""
+    return (group >> 32).to_bytes(3, "big").decode("ascii")
 
 
 class Reading:
@@ -85,9 +91,9 @@ class Reading:
     ) -> None:
         """Take a receipt that was read in another way. `identity` is not signed."""
         first = len(self.lines) // LINE_WIDTH
-        for sku, *figures in lines:
-            text = sku.encode()
-            self.lines.extend((*figures, len(self.records.text) + len(self.more), len(text)))
+        for sku, units, returned, revenue, discount, tax, restocked in lines:
+            text, begin = sku.encode(), len(self.records.text) + len(self.more)
+            self.lines.extend((units, returned, revenue, discount, tax, begin, len(text), restocked))
             self.more += text
         signed = identity - (1 << 64) if identity >> 63 else identity
         for name, number in enumerate((kind, signed, moment, first, len(lines), all_lines, group)):

@@ -41,7 +41,7 @@ static bool take_line(Text *text, const uint8_t *base, int64_t *line, bool *is_v
     enum { F_SKU, F_QUANTITY, F_AMOUNT, F_LINE, F_UNIT, F_DISCOUNT, F_TAX, F_KIND, F_VOID, F_RESTOCKED };
     const uint32_t required = 1 << F_SKU | 1 << F_QUANTITY | 1 << F_AMOUNT;
     uint32_t seen = 0;
-    bool returned = false, restocked;
+    bool returned = false, restocked = false;
     Span name, sku = {0, 0};
     line[DISCOUNT] = line[TAX] = 0;
     *is_void = false;
@@ -69,6 +69,7 @@ static bool take_line(Text *text, const uint8_t *base, int64_t *line, bool *is_v
     line[RETURNED] = returned;
     line[SKU_AT] = sku.at - base;
     line[SKU_LENGTH] = sku.length;
+    line[RESTOCKED] = restocked;
     return (seen & required) == required && take(text, '}');
 }
 
@@ -123,6 +124,7 @@ static void sign(int64_t *line, bool all_returned, int64_t turn) {
     int64_t money = returned ? -turn : turn, quantity = line[UNITS] * turn;
     line[UNITS] = returned ? 0 : quantity;
     line[RETURNED] = returned ? quantity : 0;
+    line[RESTOCKED] = line[RESTOCKED] ? line[RETURNED] : 0;
     line[REVENUE] *= money;
     line[DISCOUNT] *= money;
     line[TAX] *= money;

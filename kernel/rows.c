@@ -37,7 +37,7 @@ typedef struct {
     uint8_t *records, *messages;  // of the changelog, of rows
     int64_t *record_batches, *message_batches;  // end and count of each
     int64_t many_record_batches, many_message_batches;
-    int64_t *values_found;  // where each window's value begins and ends among the records
+    int64_t *values_found;  // of each window: where its value begins and ends among the records, and its receipts
 } Sums;
 
 static Span part_of(const uint8_t *texts, const int64_t *ends, int64_t at) {
@@ -340,8 +340,10 @@ int64_t sum_windows(Sums *sums) {
         uint8_t *begun = place_for_value(&records, key);
         uint8_t *end = put_value(&window, sums, w, &head, begun);
         uint8_t *value = end_record(&records, key, end);
-        sums->values_found[2 * w] = value - sums->records;
-        sums->values_found[2 * w + 1] = value + (end - begun) - sums->records;
+        int64_t *found = sums->values_found + 3 * w;
+        found[0] = value - sums->records;
+        found[1] = value + (end - begun) - sums->records;
+        found[2] = head.receipts;
         int64_t changed = 0;
         for (int64_t g = 0; g < window.many_groups; g++) changed += window.groups[g].changed;
         if (changed > sums->most_rows) put_apart(&messages, &window, sums, w, &head);

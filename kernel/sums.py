@@ -46,9 +46,10 @@ class Windows(NamedTuple):
 
 
 class Added(NamedTuple):
-    """What becomes of windows: each one's new value; the changelog's records, and messages with rows that changed."""
+    """What becomes of windows: each one's new value, and its receipts; the changelog's records; rows that changed."""
 
     values: list[bytes]
+    receipts: list[int]
     records: list[Batch]
     messages: list[Batch]
 
@@ -68,7 +69,7 @@ def add_up(
     """
     many = len(windows.values)
     if not many:
-        return Added([], [], [])
+        return Added([], [], [], [])
     flat = array("q", chain.from_iterable(items))
     item_ends = array("q", accumulate(len(one) // ITEM_WIDTH for one in items))
     values, value_ends = joined(windows.values)
@@ -81,7 +82,8 @@ def add_up(
     skus, names = len(text) + len(reading.more), (many + receipts) * _NAMES
     most_messages = many + receipts + lines // most_rows + 1
     a_message = _MESSAGE + _RECORD + max(map(len, stores.ids)) + max(map(len, stores.heads))
-    found, record_batches, message_batches = (array("q", bytes(16 * count)) for count in (many, many, most_messages))
+    found = array("q", bytes(24 * many))
+    record_batches, message_batches = (array("q", bytes(16 * count)) for count in (many, most_messages))
     sums = SUMS(
         many,
         _pointer(values),
@@ -121,7 +123,8 @@ def add_up(
         made = bytes(memoryview(records).cast("B")[: record_batches[-2]])
         places = found.tolist()
         return Added(
-            [made[begin:end] for begin, end in zip(places[::2], places[1::2], strict=True)],
+            [made[begin:end] for begin, end in zip(places[::3], places[1::3], strict=True)],
+            places[2::3],
             cut(memoryview(made), record_batches),
             cut(memoryview(messages).cast("B"), message_batches[: 2 * sums.many_message_batches]),
         )

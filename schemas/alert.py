@@ -1,7 +1,4 @@
-"""An alert: a message of `restock.alerts`, and the webhook that carries it (Standard Webhooks 1.0.0).
-
-The rules that raise alerts, and the sender, come with a later release; the names are settled here.
-"""
+"""An alert: a message of `restock.alerts`, and the webhook that carries it (Standard Webhooks 1.0.0)."""
 
 from __future__ import annotations
 
@@ -30,7 +27,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """The `data` of a webhook. Quantities and money are decimals as strings, times RFC 3339 in UTC.
 
     `alert_id` is a hash of rule, store, SKU and the offset in `restock.feed` that opened the episode, so that no
-    replay can mint a new one. `sequence` counts the states of the episode from 1.
+    replay can mint a new one. `sequence` counts the states of the episode from 1; `changed_at` is when this one began,
+    `reason` why. `figures` are those that made it fire (docs/restock.md). `feed_partition` and `feed_offset` say which
+    message of `restock.feed` has brought this state about. `dashboard` is filled in as it is sent.
     """
 
     alert_id: str
@@ -48,8 +47,15 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     lost_revenue_per_day: str | None = None
     window_start: str
     raised_at: str
+    changed_at: str = ""
+    snoozed_until: str | None = None
+    reason: str = ""
+    currency: str = ""
+    figures: dict[str, float] = {}
     sequence: int
-    dashboard: str
+    feed_partition: int = 0
+    feed_offset: int = -1
+    dashboard: str = ""
     schema_version: int = SCHEMA_VERSION
 
 

@@ -19,6 +19,7 @@ from schemas.currency import CODES
 from schemas.epoch import Epoch
 from schemas.late import LateMessage
 from schemas.numbers import MONEY, QUANTITY, Scale
+from schemas.position import StockPosition
 from schemas.receipt import ReceiptMessage
 from schemas.stock import StockMessage
 from schemas.window import CountsMessage, WindowMessage
@@ -60,7 +61,7 @@ _SAID_HERE: dict[str, dict[str, dict[str, Any]]] = {
         "tax": _absent(_decimal(MONEY)),
     },
     "StockMessage": {
-        "occurred_at": _INSTANT,
+        "occurred_at": _INSTANT, "expected_at": _absent(_INSTANT),
         "quantity": {
             "anyOf": [
                 {"type": "string", "pattern": r"^-?0*[0-9]{1,6}(\.[0-9]{1,5})?$"},
@@ -85,8 +86,9 @@ def schemas() -> dict[str, dict[str, Any]]:
         ),
         "late": ("A message of pos.late.", LateMessage),
         "epoch": ("A message of tillstream.epochs.", Epoch),
-        "alert": ("A message of restock.alerts (a later release).", Alert),
-        "webhook": ("The body of a webhook (a later release).", Webhook),
+        "position": ("A message of stock.positions.", StockPosition),
+        "alert": ("A message of restock.alerts.", Alert),
+        "webhook": ("The body of a webhook.", Webhook),
     }
     return {name: _schema(title, kind) for name, (title, kind) in types.items()} | {"dead-letter": _dead_letter()}
 

@@ -55,11 +55,19 @@ STORE_PARTITIONS = Metric(
     ("store_id",),
     combine="livemostrecent",
 )
-ALERTS = Metric("tillstream_alerts_total", "counter", "alerts raised and resolved (a later release)", ("rule", "state"))
-DELIVERIES = Metric(
-    "tillstream_webhook_deliveries_total", "counter", "webhook deliveries by result (a later release)", ("result",)
+ALERTS = Metric(
+    "tillstream_alerts_total",
+    "counter",
+    "alerts by what became of them: raised, acknowledged, snoozed, ordered, resolved",
+    ("rule", "state"),
 )
-WEBHOOK = Metric("tillstream_webhook_seconds", "histogram", "one webhook delivery (a later release)")
+DELIVERIES = Metric(
+    "tillstream_webhook_deliveries_total",
+    "counter",
+    "attempts and decisions of the webhook sender by result: delivered, retried, failed, expired, disabled",
+    ("result",),
+)
+WEBHOOK = Metric("tillstream_webhook_seconds", "histogram", "one attempt at a webhook, until its answer was read")
 TILL_GAPS = Metric("tillstream_till_gaps_total", "counter", "gaps in tills' sequence numbers (a later release)")
 
 ALL = (

@@ -13,6 +13,7 @@ STOCK = "stock.movements"
 WINDOWS = "sales.windows"
 FEED = "restock.feed"
 ALERTS = "restock.alerts"
+POSITIONS = "stock.positions"
 DELIVERIES = "webhook.deliveries"
 EPOCHS = "tillstream.epochs"
 LATE = "pos.late"
@@ -44,6 +45,11 @@ def rows_group(prefix: str) -> str:
     return f"{prefix}tillstream-clickhouse"
 
 
+def webhooks_group(prefix: str) -> str:
+    """Consumer group of the sender of webhooks: it carries alerts of every epoch, whose ids no epoch changes."""
+    return f"{prefix}tillstream-webhooks"
+
+
 def changelog_topic(prefix: str, epoch: int) -> str:
     """Changelog of the worker's state table, by the name that Faust gives it."""
     return f"{group_id(prefix, epoch)}-state-changelog"
@@ -71,6 +77,7 @@ def all_topics(prefix: str, partitions: int, retention_ms: int, epoch: int | Non
         TopicSpec(prefix + WINDOWS, partitions, kept(30 * DAY_MS)),
         TopicSpec(prefix + FEED, partitions, kept(-1)),
         TopicSpec(prefix + ALERTS, partitions, kept(-1)),
+        TopicSpec(prefix + POSITIONS, partitions, kept(30 * DAY_MS)),
         TopicSpec(prefix + DELIVERIES, partitions, {"cleanup.policy": "compact", **size}),
         TopicSpec(prefix + EPOCHS, 1, {"cleanup.policy": "compact", **size}),
         TopicSpec(prefix + LATE, partitions, kept(30 * DAY_MS)),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.window import MONEY_SCALE, QUANTITY_SCALE
 
@@ -32,6 +33,27 @@ def quantity(values: Sequence[int] | np.ndarray) -> pa.Array:
 def money(values: Sequence[int] | np.ndarray) -> pa.Array:
     """Ten-thousandths as Decimal(18, 4)."""
     return _decimal(values, MONEY_SCALE)
+
+
+def maybe_quantity(values: Sequence[int | None]) -> pa.Array:
+    """Hundred-thousandths as Nullable(Decimal(18, 5))."""
+    return _maybe(quantity, values)
+
+
+def maybe_money(values: Sequence[int | None]) -> pa.Array:
+    """Ten-thousandths as Nullable(Decimal(18, 4))."""
+    return _maybe(money, values)
+
+
+def maybe_micros(values: Sequence[int | None]) -> pa.Array:
+    """Microseconds since the Unix epoch as Nullable(DateTime64(6, 'UTC'))."""
+    return pa.array(values, pa.int64()).cast(pa.timestamp("us", tz="UTC"))
+
+
+def _maybe(column: Callable[[Sequence[int]], pa.Array], values: Sequence[int | None]) -> pa.Array:
+    known = pa.array([value is not None for value in values], pa.bool_())
+    found = column([0 if value is None else value for value in values])
+    return pc.if_else(known, found, pa.scalar(None, found.type))
 
 
 def seconds(micros: Sequence[int]) -> pa.Array:

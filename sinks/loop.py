@@ -21,6 +21,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponen
 from schemas.errors import Unavailable
 from sinks import metrics
 from sinks.batch import Batch, Prepare, SinkRecord, prepare_all, should_write
+from sinks.clients import leave, reads_no_more, stopped_within
 from sinks.store import ClickHouseStore
 
 log = logging.getLogger(__name__)
@@ -82,9 +83,8 @@ class SinkLoop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                 await asyncio.gather(self._writing, return_exceptions=True)
 
     def reads_no_more(self) -> bool:
-        """Whether a task of aiokafka's has ended that it cannot read on without: fetching, or asking for metadata."""
-        consumer = self._consumer
-        return bool(consumer._fetcher.error_future.done() or consumer._client._sync_task.done())  # noqa: SLF001  # it tells nobody
+        """Whether its client reads no more."""
+        return reads_no_more(self._consumer)
 
     async def _finish(self) -> None:
         """Write and commit what is at hand, unless that takes too long: nothing that is not committed is lost."""
@@ -201,8 +201,8 @@ async def run_sink(
             raise
         except KafkaError as fault:
             log.warning("%s sink: Kafka does not answer (%s): asking again", name, type(fault).__name__)
-            await _leave(consumer)
-            if await _stopped_within(stop, random.uniform(*START_AGAIN_SECONDS)):  # noqa: S311  # jitter
+            await leave(consumer)
+            if await stopped_within(stop, random.uniform(*START_AGAIN_SECONDS)):  # noqa: S311  # jitter
                 return
             continue
         try:
@@ -210,32 +210,7 @@ async def run_sink(
             consumer.subscribe(list(prepare), listener=loop)
             await loop.run(stop, on_ready)
         finally:
-            await _leave(consumer)
+            await leave(consumer)
         if stop.is_set():
             return
         log.warning("%s sink: Kafka's client had stopped reading: another one goes on", name)
-
-
-async def _stopped_within(stop: asyncio.Event, seconds: float) -> bool:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    return stop.is_set()
-
-
-async def _leave(consumer: Any) -> None:
-    """Stop a consumer, also one whose own task has ended: `stop` raises then, once it has left the group.
-
-    It raises even CancelledError, where a fetch of that task was cancelled: let through, it would end this task as if
-    somebody had asked for it, and nobody would notice.
-    """
-    client = consumer._client  # noqa: SLF001  # closed here where `stop` does not come to it
-    if client._sync_task is not None and client._sync_task.done():  # noqa: SLF001  # `close` would raise what ended it
-        client._sync_task = None  # noqa: SLF001  # likewise
-    try:
-        await consumer.stop()
-    except (KafkaError, asyncio.CancelledError) as fault:
-        task = asyncio.current_task()
-        if isinstance(fault, asyncio.CancelledError) and (task is None or task.cancelling()):
-            raise
-        await client.close()

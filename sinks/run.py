@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas import topics
-from sinks import epochs, late, ledger, rejected, sales
+from sinks import alerts, deliveries, epochs, late, ledger, positions, rejected, sales
 from sinks.loop import run_sink
 from sinks.store import ClickHouseStore
 
@@ -19,12 +19,18 @@ async def run_clickhouse_sink(
     stop: asyncio.Event,
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write sales.windows, pos.late, pos.rejected and tillstream.epochs, of all epochs, until `stop`. Raises Stop."""
+    """Write what worker and restock derive, of all epochs, the epochs, and what became of webhooks, until `stop`.
+
+    Raises Stop.
+    """
     prepare = {
         prefix + topics.WINDOWS: sales.prepare,
         prefix + topics.LATE: late.prepare,
         prefix + topics.REJECTED: rejected.prepare,
         prefix + topics.EPOCHS: epochs.prepare,
+        prefix + topics.ALERTS: alerts.prepare,
+        prefix + topics.POSITIONS: positions.prepare,
+        prefix + topics.DELIVERIES: deliveries.prepare,
     }
     store = ClickHouseStore("clickhouse", make_client)
     await run_sink("clickhouse", kafka_options, topics.rows_group(prefix), prepare, store, stop, on_ready)

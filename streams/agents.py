@@ -18,6 +18,7 @@ from faust.types import TP
 
 from schemas.errors import Again, Stop
 from streams.chunks import AFTER_SEEK, Chunk
+from streams.feed import opening
 from streams.flush import TOMBSTONES, Acknowledged, Commit, Operation, Role, Send, flush
 from streams.fold import Fold, fold
 from streams.framed import Message
@@ -25,6 +26,7 @@ from streams.metrics import forget, observe
 from streams.records import fingerprint
 from streams.same_log import check_start, recreated
 from streams.state import PartitionState
+from streams.tracking import Tracking
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,7 @@ class PartitionTask:
         outlet: Outlet,
         source: Source,
         performed: Callable[[Operation], None] | None = None,
+        tracking: Tracking | None = None,
     ) -> None:
         self.state = state
         self._topic = topic
@@ -80,18 +83,35 @@ class PartitionTask:
         self._outlet = outlet
         self._source = source
         self._performed = performed
+        self.tracking = tracking
         self._sought = -1
         self._seeks = 0
-        self.queue: asyncio.Queue[tuple[Chunk, Callable[[int], None]]] = asyncio.Queue(WAITING_CHUNKS)
+        self.queue: asyncio.Queue[tuple[Chunk, Callable[[int], None]] | None] = asyncio.Queue(WAITING_CHUNKS)
         self.took = nothing
 
     async def run(self) -> None:
         """Fold until cancelled; raises Stop where the log is not the one that was folded."""
         while True:
-            chunk, ack = await self.queue.get()
+            given = await self.queue.get()
             self.took()
+            if given is None:
+                await self._open()
+                continue
+            chunk, ack = given
             if await self._in_place(chunk):
                 await self._fold(chunk, ack)
+
+    def something_to_open(self) -> None:
+        """Restock tracks something new: what the windows hold of it is told now, or with the chunk that waits."""
+        if self.queue.empty():
+            self.queue.put_nowait(None)
+
+    async def _open(self) -> None:
+        """Tell restock what the open windows hold, where no chunk comes that could bring it along."""
+        told = [] if self.tracking is None else opening(self.tracking, self.state, self.state.applied)
+        if told:
+            await self._outlet.send("feed", self.state.partition, told)
+            await self._outlet.acknowledged()
 
     async def _in_place(self, chunk: Chunk) -> bool:
         """Whether the chunk continues what is folded; seeks back where it does not.
@@ -129,7 +149,7 @@ class PartitionTask:
 
     async def _fold(self, chunk: Chunk, ack: Callable[[int], None]) -> None:
         begun = time.monotonic()
-        done = fold(self.state, chunk.records, self._topic, self._max_skew)
+        done = fold(self.state, chunk.records, self._topic, self._max_skew, self.tracking)
         await self._flush(done, ack)
         observe(self.state, done, time.monotonic() - begun)
 

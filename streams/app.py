@@ -13,24 +13,24 @@ from functools import partial
 from typing import Any
 
 import faust
-from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from kernel.records import Records
 from schemas import topics
 from schemas.errors import Again, TillstreamError
 from streams import failpoints
-from streams.agents import Folding, PartitionTask
+from streams.agents import Folding
 from streams.chunk_read import ReadAhead
 from streams.flush import Role
 from streams.framed import BATCH_BYTES
 from streams.framed_batch import COMPRESSION
 from streams.log_reader import look, read_on
-from streams.outlet import KafkaOutlet, ended, renewing
+from streams.parts import Parts
+from streams.restocking import Restocking
 from streams.same_log import check_log
 from streams.state import PartitionState
 from streams.tables import StateTable, StateTables
-from streams.transport import ChunkConsumer, ChunkSchema, ChunkTransport
+from streams.transport import ChunkSchema, ChunkTransport
 from streams.windows import Windows
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,10 @@ METADATA_AGE_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
-    """What a worker needs to know. Times in microseconds; `sasl` is (mechanism, user, password) or None."""
+    """What a worker needs to know. Times in microseconds; `sasl` is (mechanism, user, password) or None.
+
+    `log` numbers the life of `pos.receipts`; None for an epoch that tells restock nothing, since it is being built.
+    """
 
     kafka_url: str
     prefix: str
@@ -50,6 +53,7 @@ class WorkerConfig:
     window_us: int
     grace_us: int
     max_skew_us: int
+    log: int | None = None
     ssl_context: ssl.SSLContext | None = None
     sasl: tuple[str, str, str] | None = None
 
@@ -58,6 +62,7 @@ class WorkerApp(faust.App):
     """A Faust app with chunked delivery, and a hook for the moment in which partitions are revoked."""
 
     folding: Folding
+    restocking: Restocking
     # What the consumer's thread does with what it has fetched of a topic.
     read_ahead: Callable[[str, Records], Records]
 
@@ -69,32 +74,8 @@ class WorkerApp(faust.App):
 
     async def on_revoke(self) -> None:
         """Give up folding without acking: the next owner folds it again."""
+        await self.restocking.drop()
         await self.folding.drop()
-
-
-class ConsumedPartition:
-    """One partition of the source, through the app's consumer."""
-
-    def __init__(self, consumer: ChunkConsumer, tp: TP) -> None:
-        self._consumer = consumer
-        self._tp = tp
-
-    async def seek(self, offset: int) -> int:
-        """Read on from an offset; returns how often the partition was sought by then."""
-        return await self._consumer.seek(self._tp, offset)
-
-    async def first(self) -> int:
-        """Give the first offset that the log still has; waits for as long as Kafka is away."""
-        while True:
-            try:
-                return int((await self._consumer.earliest_offsets(self._tp))[self._tp])
-            except KafkaError as fault:
-                log.warning("Kafka does not say where its log begins (%s): asking again", type(fault).__name__)
-            await asyncio.sleep(1)
-
-    def accepted(self) -> int:
-        """Give the largest offset whose commit was accepted in this assignment, 0 for none yet."""
-        return self._consumer.accepted.get(self._tp, 0)
 
 
 def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) -> WorkerApp:
@@ -146,19 +127,19 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
         "windows": config.prefix + topics.WINDOWS,
         "late": config.prefix + topics.LATE,
         "rejected": config.prefix + topics.REJECTED,
+        "feed": config.prefix + topics.FEED,
+        "alerts": config.prefix + topics.ALERTS,
+        "positions": config.prefix + topics.POSITIONS,
     }
     if table.changelog_topic_name != roles["state"]:
         raise AssertionError(f"Faust names the changelog {table.changelog_topic_name}")
     app.folding = Folding(app.crash)
+    stock = config.prefix + topics.STOCK
+    followed = {"feed": roles["feed"], "alerts": roles["alerts"], "stock": stock}
+    app.restocking = Restocking(client_options(config), followed, app.crash)
     app.read_ahead = lambda topic, records: ReadAhead(records, config.max_skew_us) if topic == source else records
     performed = failpoints.armed(os.environ)
-    renew = renewing(lambda: app.producer)
-
-    def task(state: PartitionState) -> PartitionTask:
-        client = app.producer._ensure_producer  # noqa: SLF001  # the batch interface is aiokafka's own
-        outlet = KafkaOutlet(client, roles, renew, ended(lambda: app.producer))
-        consumed = ConsumedPartition(app.consumer, TP(source, state.partition))
-        return PartitionTask(state, source, config.max_skew_us, outlet, consumed, performed)
+    parts = Parts(app, roles, source, stock, config.max_skew_us, config.log, performed)
 
     async def restored(states: list[PartitionState], revokes: int) -> None:
         folded = {state.partition: state.applied for state in states if state.applied >= 0}
@@ -166,7 +147,9 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
         for state in states:
             if state.partition in views:
                 check_log(source, state.partition, state.applied, state.fingerprint, views[state.partition])
-        if app.folding.start([task(state) for state in states], revokes):
+        tasks = [parts.task(state) for state in states]
+        if app.folding.start(tasks, revokes):
+            app.restocking.start([part for task in tasks for part in parts.restock(task)])
             app.consumer.starts.update({TP(source, state.partition): state.applied + 1 for state in states})
             log.info("folding partitions %s", ", ".join(str(state.partition) for state in states) or "none yet")
             on_ready()
@@ -235,6 +218,7 @@ async def run_app(app: WorkerApp, stop: asyncio.Event) -> None:
         crashed.cancel()
     finally:
         stopping.cancel()
+        await app.restocking.drop()
         await app.folding.drop()
         # Also one that is still starting: its threads would go on in a process that works for another epoch by then.
         await app.stop()

@@ -104,11 +104,11 @@ class ChunkRead:
         self._stores.note([None if store is None else store.seen for store in self.stores], self.starts)
 
 
-def signed_lines(receipt: Receipt) -> list[tuple[int, str, int, int, int, int, int]]:
-    """(position, SKU, units, returned, revenue, discount, tax) of each line that is not void, signed.
+def signed_lines(receipt: Receipt) -> list[tuple[int, str, int, int, int, int, int, int]]:
+    """(position, SKU, units, returned, revenue, discount, tax, restocked) of each line that is not void, signed.
 
     A return line adds to `returned`, lowers revenue, discount and tax, and leaves units alone; a post_void
-    takes away what its lines would add.
+    takes away what its lines would add. `restocked` is what of `returned` stands on the shelf again.
     """
     lines = receipt.lines
     turn = -1 if receipt.reversal else 1
@@ -128,6 +128,7 @@ def signed_lines(receipt: Receipt) -> list[tuple[int, str, int, int, int, int, i
                 money * lines.amount[at],
                 money * lines.discount[at],
                 money * lines.tax[at],
+                turn * returned if lines.restocked is not None and lines.restocked[at] else 0,
             )
         )
     return signed

@@ -2,7 +2,7 @@
 
 A crash may come between any two of them; each order that a test changes loses or doubles sales:
 
-1. StoreWindow records, rows, counts, late lines and dead letters are sent;
+1. StoreWindow records, rows, counts, late lines, dead letters and what restock is told are sent;
 2. all of them are acknowledged;
 3. the PartitionRecord is sent and acknowledged: only now may anyone skip what it vouches for;
 4. the chunk is acked and its offset committed;
@@ -30,7 +30,7 @@ from streams.state import PartitionState
 
 TOMBSTONES = 5  # the step
 
-Role = Literal["state", "windows", "late", "rejected"]
+Role = Literal["state", "windows", "late", "rejected", "feed", "alerts", "positions"]
 
 _encode = msgspec.json.Encoder().encode
 _at = attrgetter("at")
@@ -75,6 +75,8 @@ def flush(state: PartitionState, fold: Fold, accepted: int) -> Iterator[Operatio
         yield Send(1, "late", [(_key(late.store_id), late_messages.encode(late), _NO_HEADERS) for late in fold.late])
     if fold.rejected:
         yield Send(1, "rejected", [(letter.key, letter.value, letter.headers()) for letter in fold.rejected])
+    if fold.told:
+        yield Send(1, "feed", fold.told)
     yield Acknowledged(2)
     record = (partition_key(state.partition, state.owner), encode_partition(state), _NO_HEADERS)
     yield Send(3, "state", [record])

@@ -24,9 +24,11 @@ from schemas.errors import Refused
 from schemas.late import LateLine, LateMessage
 from schemas.window import head_of
 from streams.chunk_read import ChunkRead, signed_lines
-from streams.framed import BATCH_BYTES
+from streams.feed import tell
+from streams.framed import BATCH_BYTES, Message
 from streams.records import fingerprint, window_key
 from streams.state import RESULTS, PartitionState, Store, StoreWindow
+from streams.tracking import Tracking
 
 REPLAYED = "replayed"
 # A row is about 80 bytes: messages stay far below the broker's 4 MiB.
@@ -37,24 +39,33 @@ ROWS_PER_MESSAGE = 5_000
 class Fold:
     """What a chunk did. `touched` are the windows that changed, each with its receipts as kernel.sums has them.
 
-    `records` are those windows as they go to the changelog, `messages` their rows that changed, in parts of
-    ROWS_PER_MESSAGE. `results` counts messages by result as metrics want them (replayed ones apart), `lines` the lines
-    of folded and late receipts, `newest` is the largest time of a folded receipt, in microseconds, `published` the
-    largest Kafka timestamp of a message that was not replayed, in milliseconds.
+    `receipts` are how many each of these has by now, `records` these windows as they go to the changelog, `messages`
+    their rows that changed, in parts of ROWS_PER_MESSAGE. `told` is what restock is told of it. `results` counts
+    messages by result as metrics want them (replayed ones apart), `lines` the lines of folded and late receipts,
+    `newest` is the largest time of a folded receipt, in microseconds, `published` the largest Kafka timestamp of a
+    message that was not replayed, in milliseconds.
     """
 
     touched: dict[StoreWindow, Items] = field(default_factory=dict)
+    receipts: list[int] = field(default_factory=list)
     records: list[Batch] = field(default_factory=list)
     messages: list[Batch] = field(default_factory=list)
     late: list[LateMessage] = field(default_factory=list)
     rejected: list[DeadLetter] = field(default_factory=list)
     results: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*RESULTS, REPLAYED), 0))
+    told: list[Message] = field(default_factory=list)
     lines: int = 0
     newest: int = 0
     published: int = 0
 
 
-def fold(state: PartitionState, records: Sequence[LogRecord], topic: str, max_skew: int) -> Fold:
+def fold(
+    state: PartitionState,
+    records: Sequence[LogRecord],
+    topic: str,
+    max_skew: int,
+    tracking: Tracking | None = None,
+) -> Fold:
     """Fold records of the state's partition, in offset order; `max_skew` in microseconds.
 
     Records at or below `state.applied` are replayed ones and do nothing. The caller makes sure that the first
@@ -69,6 +80,10 @@ def fold(state: PartitionState, records: Sequence[LogRecord], topic: str, max_sk
     _add_up(state, chunk, done)
     for window in state.closed[closed_before:]:
         window.value = b""  # it would stay in memory for as long as no commit is accepted
+    state.told = False
+    if tracking is not None:
+        done.told = tell(tracking, state, chunk, list(done.touched), done.receipts)
+        state.told = tracking.complete
     done.published = max(chunk.timestamps[bisect_right(chunk.offsets, already) :], default=0)
     last = chunk.records[-1]
     if last.offset > already:
@@ -187,7 +202,7 @@ def _add_up(state: PartitionState, chunk: ChunkRead, done: Fold) -> None:
     )
     for window, value in zip(done.touched, added.values, strict=True):
         window.value = value
-    done.records, done.messages = added.records, added.messages
+    done.receipts, done.records, done.messages = added.receipts, added.records, added.messages
 
 
 def _late(state: PartitionState, record: LogRecord, max_skew: int) -> LateMessage:
@@ -197,9 +212,9 @@ def _late(state: PartitionState, record: LogRecord, max_skew: int) -> LateMessag
     sign = -1 if receipt.reversal else 1
     occurs: set[str] = set()
     lines = []
-    for line in signed_lines(receipt):
-        sku = line[1]
-        lines.append(LateLine(*line, receipts=0 if sku in occurs else sign))
+    for position, sku, units, returned, revenue, discount, tax, _ in signed_lines(receipt):
+        occurrence = 0 if sku in occurs else sign
+        lines.append(LateLine(position, sku, units, returned, revenue, discount, tax, occurrence))
         occurs.add(sku)
     assert watermark is not None, "only a watermark closes a window"
     return LateMessage(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from schemas import metrics as declared
+from schemas.alert import Alert
 from streams.fold import Fold
 from streams.state import PartitionState
 
@@ -19,6 +21,7 @@ _open_windows = Gauge(
     declared.OPEN_WINDOWS.labels,
     multiprocess_mode=declared.OPEN_WINDOWS.combine,
 )
+_alerts = Counter(declared.ALERTS.name, declared.ALERTS.help, declared.ALERTS.labels)
 _flush = Histogram(declared.FLUSH.name, declared.FLUSH.help)
 
 
@@ -33,6 +36,12 @@ def observe(state: PartitionState, done: Fold, seconds: float) -> None:
     if done.newest:
         # For people's eyes only: no decision is taken from this clock.
         _event_lag.set(max(0.0, time.time() - done.newest / 1_000_000))
+
+
+def alerted(alerts: Iterable[Alert]) -> None:
+    """Report alerts that were sent."""
+    for one in alerts:
+        _alerts.labels(one.rule, one.state).inc()
 
 
 def forget(partition: int) -> None:

@@ -17,7 +17,8 @@ class PartitionRecord(msgspec.Struct, frozen=True, gc=False):
     """How far a partition is folded, durably; written after everything that it vouches for.
 
     `fingerprint` is that of the log's record at `applied`: another log under the same name shows by it.
-    `watermarks` in microseconds, per store. `window` and `grace` (microseconds) are those of the epoch.
+    `watermarks` in microseconds, per store. `window` and `grace` (microseconds) are those of the epoch. `told` says
+    whether restock was told of all that it vouches for.
     """
 
     applied: int
@@ -26,6 +27,7 @@ class PartitionRecord(msgspec.Struct, frozen=True, gc=False):
     counts: dict[str, int]
     window: int
     grace: int
+    told: bool = False
 
 
 _key_encoder = msgspec.json.Encoder()
@@ -57,7 +59,13 @@ def encode_partition(state: PartitionState) -> bytes:
     watermarks = {name: store.watermark for name, store in state.stores.items() if store.watermark is not None}
     return encode_record(
         PartitionRecord(
-            state.applied, state.fingerprint, watermarks, state.counts, state.windows.width, state.windows.grace
+            state.applied,
+            state.fingerprint,
+            watermarks,
+            state.counts,
+            state.windows.width,
+            state.windows.grace,
+            state.told,
         )
     )
 

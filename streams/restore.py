@@ -61,6 +61,7 @@ class Restore:
         if vouched is not None:
             state.applied = vouched.applied
             state.fingerprint = vouched.fingerprint
+            state.told = vouched.told
             state.counts.update(vouched.counts)
             state.stores = {name: Store(watermark) for name, watermark in vouched.watermarks.items()}
         seen: dict[str, tuple[list[int], list[int]]] = {}

@@ -107,7 +107,8 @@ class PartitionState:
 
     `owner` is drawn at random at each assignment and is part of every changelog key, so that a zombie never
     overwrites its successor's record; `own` is it alone. `ahead` holds offsets beyond `applied` that restored windows
-    already contain: a crash came between their record and the PartitionRecord, and they will be folded again.
+    already contain: a crash came between their record and the PartitionRecord, and they will be folded again. `told`
+    says whether restock was told of all that is folded.
     `closed` are the windows whose changelog keys wait for their tombstones, in the order in which they closed, without
     their values.
     """
@@ -122,6 +123,7 @@ class PartitionState:
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(RESULTS, 0))
     ahead: set[int] = field(default_factory=set)
     closed: list[StoreWindow] = field(default_factory=list)
+    told: bool = False
     own: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgre
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from schemas import topics
-from schemas.topics import group_id, rows_group
+from schemas.topics import group_id, rows_group, webhooks_group
 from sinks import metrics
 from tillstream import kafka, topic_admin
 from tillstream.now_and_then import now_and_then
@@ -22,9 +22,13 @@ from tillstream.waiting import admin
 # Which group reads which topics.
 READ = {
     "worker": (topics.RECEIPTS,),
-    "clickhouse": (topics.WINDOWS, topics.LATE, topics.REJECTED, topics.EPOCHS),
+    "clickhouse": (
+        topics.WINDOWS, topics.LATE, topics.REJECTED, topics.EPOCHS, topics.ALERTS, topics.POSITIONS, topics.DELIVERIES,
+    ),
     "ledger": (topics.RECEIPTS,),
-}
+}  # fmt: skip
+# Only where there are endpoints: otherwise nobody is meant to read them.
+READ_FOR_WEBHOOKS = {"webhooks": (topics.ALERTS,)}
 EVERY_SECONDS = 5.0
 COORDINATOR_SECONDS = 10.0
 
@@ -61,16 +65,21 @@ async def measure(settings: Settings, epoch: int) -> list[Lag]:
     prefix = settings.topic_prefix
     found: list[Lag] = []
     async with admin(settings) as client:
-        read = dict.fromkeys(prefix + name for names in READ.values() for name in names)
+        roles = READ | (READ_FOR_WEBHOOKS if settings.webhooks else {})
+        read = dict.fromkeys(prefix + name for names in roles.values() for name in names)
         ends = await end_offsets(settings, await topic_admin.partition_counts(client, list(read)))
-        for role, names in READ.items():
-            group = rows_group(prefix) if role == "clickhouse" else group_id(prefix, epoch, role)
+        for role, names in roles.items():
+            group = _of_all_epochs(prefix).get(role) or group_id(prefix, epoch, role)
             wanted = [part for part in ends if part.topic.removeprefix(prefix) in names]
             committed = await _committed(client, group, wanted)
             for part in wanted:
                 at = committed[part].offset if part in committed else -1
                 found.append(Lag(role, group, part.topic, part.partition, max(at, 0), ends[part]))
     return found
+
+
+def _of_all_epochs(prefix: str) -> dict[str, str]:
+    return {"clickhouse": rows_group(prefix), "webhooks": webhooks_group(prefix)}
 
 
 async def _committed(

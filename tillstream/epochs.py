@@ -56,6 +56,15 @@ def read(record: ConsumerRecord) -> KnownEpoch:
     return KnownEpoch(epoch, record.offset, record.timestamp_type == LOG_APPEND_TIME)
 
 
+def log_of(epoch: Epoch, known: Mapping[int, KnownEpoch]) -> int:
+    """Which life of `pos.receipts` an epoch reads: the number of the first that read it.
+
+    A rebuild reads the log of the epochs whose place it takes; any other begins with a topic that was made anew.
+    """
+    before = [known[number].epoch for number in epoch.replaces if number in known]
+    return max((log_of(one, known) for one in before), default=epoch.epoch)
+
+
 async def write(settings: Settings, epoch: Epoch) -> KnownEpoch:
     """Write an epoch to the topic; returns once all in-sync brokers have it."""
     producer = AIOKafkaProducer(**kafka.client_options(settings), acks="all")

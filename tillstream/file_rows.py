@@ -51,7 +51,7 @@ class Rows:
         if missing:
             raise Stop(
                 f"{name} has no column {', '.join(missing)}.",
-                f"It has {', '.join(self.names) or 'none'}; columns are named as the receipt's fields are.",
+                f"It has {', '.join(self.names) or 'none'}; columns are named as the fields are.",
             )
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 from aiokafka.errors import KafkaError
 
-from schemas.topics import group_id, rows_group
+from schemas.topics import group_id, rows_group, webhooks_group
 from tillstream.settings import Settings
 from tillstream.waiting import admin
 
@@ -15,9 +15,12 @@ STABLE = "Stable"
 
 
 def groups_of(settings: Settings, role: str, epoch: int) -> list[str]:
-    """Names of the groups in which a role reads."""
+    """Names of the groups in which a role reads; the last is of the epoch."""
     prefix = settings.topic_prefix
-    return [group_id(prefix, epoch)] if role == "worker" else [rows_group(prefix), group_id(prefix, epoch, "ledger")]
+    if role == "worker":
+        return [group_id(prefix, epoch)]
+    webhooks = [webhooks_group(prefix)] if settings.webhooks else []
+    return [rows_group(prefix), *webhooks, group_id(prefix, epoch, "ledger")]
 
 
 async def wait_until_assigned(settings: Settings, groups: list[str]) -> None:

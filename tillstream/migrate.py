@@ -131,7 +131,8 @@ def _refuse_rows_of_another_log(settings: Settings) -> None:
     with ch.connect(settings, database="") as server:
         found = server.query(
             "SELECT sum(total_rows) FROM system.tables WHERE database = {name:String} "
-            "AND name IN ('sales_windows', 'store_windows', 'receipts', 'late_lines')",
+            "AND name IN ('sales_windows', 'store_windows', 'receipts', 'late_lines', 'restock_alerts',"
+            " 'stock_positions')",
             parameters={"name": settings.clickhouse_database},
         )
     if found.result_rows[0][0]:

@@ -1,4 +1,4 @@
-"""A receipt on its way into `pos.receipts`."""
+"""A receipt on its way into `pos.receipts`, or a movement on its way into `stock.movements`."""
 
 from __future__ import annotations
 

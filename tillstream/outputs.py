@@ -6,6 +6,32 @@ Decimals are strings, times RFC 3339. Keys may be added; a change of one that st
 from __future__ import annotations
 
 _PLACE = "`partition:offset` of the original message"
+_ALERT = {
+    "alert_id": "its id, the same through all its states",
+    "sequence": "number of the state, from 1",
+    "rule": "`reorder_point`, `stock_out`, `silent_shelf` or `surge`",
+    "state": "`raised`, `acknowledged`, `snoozed`, `ordered` or `resolved`",
+    "severity": "`info`, `warning` or `critical`",
+    "store_id": "where",
+    "sku": "what",
+    "name": "of the product; empty where unknown, as the next three",
+    "department": "likewise",
+    "category": "likewise",
+    "brand": "likewise",
+    "on_hand": "units",
+    "on_order": "units",
+    "reorder_point": "units",
+    "days_of_cover": "how long what is on hand lasts; null where nothing is sold",
+    "suggested_order": "units",
+    "lost_revenue_per_day": "money; null where no price is known",
+    "currency": "of that money",
+    "window_start": "of the window in which the state began",
+    "raised_at": "when the alert was raised, by the store's time",
+    "changed_at": "when this state began",
+    "snoozed_until": "when a snooze ends, else null",
+    "reason": "why it is in this state, where there is something to say",
+    "figures": "what the rule was computed from, by name (docs/restock.md)",
+}
 _LETTER = {
     "topic": "where the original stands",
     "partition": "likewise",
@@ -17,6 +43,7 @@ _LETTER = {
     "value": "the original as text, as far as it was kept; null where it holds a card number",
     "rejected_at": "when it was refused",
 }
+_ACTED = {**_ALERT, "changed": "false where it was so already"}
 
 # Keys by the command's name without `tillstream`; None where they are the caller's own.
 OUTPUTS: dict[str, dict[str, str] | None] = {
@@ -125,6 +152,34 @@ OUTPUTS: dict[str, dict[str, str] | None] = {
         " why there may be more)",
     },
     "sql": None,
+    "alerts list": _ALERT,
+    "alerts show": {**_ALERT, "states": "all its states in their order, each with these keys"},
+    "alerts explain": {
+        "alert": "the state by whose figures it fired, as in `alerts show`",
+        "steps": "`what`, `formula` with its figures, `result` (null for a comparison), `unit`, `note`",
+    },
+    "alerts acknowledge": _ACTED,
+    "alerts snooze": _ACTED,
+    "alerts resolve": _ACTED,
+    "stock": {
+        "file": "as given",
+        "sent": "movements that Kafka has acknowledged; 0 with `--check`",
+        "valid": "movements that could be taken up",
+        "refused": "those that could not",
+        "refusals": "up to 1,000 of them: `line`, `path`, `reason`, `hint`",
+        "seconds": "how long it took",
+    },
+    "policy apply": {
+        "version": "a hash of the rules and of the moment",
+        "since": "from when on it holds, by each store's time",
+        "rules": "how many",
+        "partitions": "partitions that have it now; 0 with `--check`",
+    },
+    "policy show": {
+        "in_force": "`version`, `since`, `rules`; null where none holds",
+        "to_come": "versions of a later moment, likewise",
+        "defaults": "what holds where no rule says otherwise",
+    },
     "rejected list": {
         "groups": "by `topic`, `path` (numbers as n) and `reason`: `messages`, `first`, `last`",
         "newest": "letters as in `rejected show`",
@@ -139,5 +194,32 @@ OUTPUTS: dict[str, dict[str, str] | None] = {
         "valid": "messages that would be counted: those sent but for a dry run",
         "refused": "messages not sent",
         "faults": "up to 1,000 of them: `place`, `path`, `reason`",
+    },
+    "webhook test": {
+        "endpoint": "its name",
+        "webhook_id": "the test's id",
+        "delivered": "whether it answered 2xx",
+        "status": "what it answered; null where nothing came",
+        "reason": "why it was not delivered",
+        "milliseconds": "how long it took",
+        "answer": "how the answer's body began",
+    },
+    "webhook log": {
+        "deliveries": "`webhook_id`, `endpoint`, `type`, `state`, `attempt` (attempts made), `status`, `reason`, `at`,"
+        " `next_at`, and of the alert `alert_id`, `sequence`, `store_id`, `sku`, `rule`, `severity`",
+        "endpoints": "those of which something was noted: `endpoint`, `state`, `since`, `reason`",
+    },
+    "webhook replay": {
+        "requested": "ids that the sender was asked to send again",
+        "disabled_endpoints": "of their endpoints those that get nothing before a test has reached them",
+    },
+    "webhook listen": {
+        "received_at": "when it came",
+        "webhook_id": "its id",
+        "verified": "whether one of the secrets has signed it",
+        "reason": "why it is not verified",
+        "answered": "the status given back",
+        "type": "of the body",
+        "data": "of the body: the alert",
     },
 }

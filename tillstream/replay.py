@@ -1,4 +1,4 @@
-"""Publish receipts to `pos.receipts`, as fast as Kafka takes them or at a multiple of real time."""
+"""Publish receipts (or movements) by store, as fast as Kafka takes them or at a multiple of real time."""
 
 from __future__ import annotations
 
@@ -35,18 +35,19 @@ async def publish(
     settings: Settings,
     receipts: Iterable[Outgoing],
     *,
+    topic: str = RECEIPTS,
     speed: float | None = None,
     on_progress: Callable[[int], None] = lambda _: None,
     on_wait: Callable[[str], None] = lambda _: None,
 ) -> Published:
-    """Publish receipts in order, `speed` times real time by `occurred_at`, or as fast as it goes (None).
+    """Publish receipts to `topic` in order, `speed` times real time by `occurred_at`, or as fast as it goes (None).
 
     `on_progress` is told how many receipts more have been acknowledged, `on_wait` a sentence when Kafka is away;
     an outage is waited out. The iterable is read in a thread. Raises Unavailable when Kafka does not answer at the
     start, Stop where the topic is missing or refuses, and what the iterable raises.
     """
     begun = time.monotonic()
-    async with Publisher(settings, settings.topic_prefix + RECEIPTS, on_wait) as publisher:
+    async with Publisher(settings, settings.topic_prefix + topic, on_wait) as publisher:
         lanes = _Lanes(publisher, on_progress)
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -8,6 +8,7 @@ from schemas.epoch import Epoch
 from streams.app import WorkerConfig
 from streams.app import run_worker as fold
 from tillstream import kafka
+from tillstream.epochs import log_of, read_all
 from tillstream.follow import follow
 from tillstream.local.lock import own_part
 from tillstream.settings import Settings
@@ -26,11 +27,18 @@ async def run_worker(settings: Settings, epoch: Epoch, stop: asyncio.Event, *, o
 
 
 async def _fold(settings: Settings, epoch: Epoch, stop: asyncio.Event) -> None:
-    await fold(worker_config(settings, epoch.epoch), stop)
+    await fold(worker_config(settings, epoch.epoch, await _log(settings, epoch)), stop)
 
 
-def worker_config(settings: Settings, epoch: int) -> WorkerConfig:
-    """The worker's part of the settings."""
+async def _log(settings: Settings, epoch: Epoch) -> int | None:
+    """Which life of the receipts' topic restock is told of; None for an epoch that is not live."""
+    if epoch.state != "live":
+        return None
+    return log_of(epoch, await read_all(settings)) if epoch.replaces else epoch.epoch
+
+
+def worker_config(settings: Settings, epoch: int, log: int | None = None) -> WorkerConfig:
+    """The worker's part of the settings; `log` numbers the life of the receipts' topic, None tells restock nothing."""
     sasl = None
     if settings.kafka_security.startswith("SASL_"):
         password = settings.kafka_sasl_password.get_secret_value()
@@ -43,6 +51,7 @@ def worker_config(settings: Settings, epoch: int) -> WorkerConfig:
         window_us=settings.window_us,
         grace_us=settings.grace_us,
         max_skew_us=settings.max_skew_us,
+        log=log,
         ssl_context=kafka.ssl_context(settings),
         sasl=sasl,
     )

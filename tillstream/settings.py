@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -24,44 +24,15 @@ from pydantic_settings import (
 )
 
 from schemas.errors import Stop
+from tillstream.units import Duration, Size
+from tillstream.webhook_settings import WebhookSettings, endpoint_names
 
 PREFIX = "TILLSTREAM_"
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 # Read elsewhere, not settings: which file to read, and where the fault suite has a worker die (streams/failpoints.py).
 NOT_SETTINGS = {"TILLSTREAM_CONFIG", "TILLSTREAM_FAILPOINT"}
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_SIZES = {
-    "": 1,
-    "B": 1,
-    "KiB": 1024,
-    "MiB": 1024**2,
-    "GiB": 1024**3,
-    "KB": 1000,
-    "MB": 1000**2,
-    "GB": 1000**3,
-}
-
-
-def parse_duration(value: Any) -> Any:
-    """`5m`, `96h`, `400d`, `0`, `-1` (for ever), as a timedelta; plain numbers are seconds."""
-    if isinstance(value, timedelta):
-        return value
-    found = re.fullmatch(r"(-?\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?", str(value).strip())
-    if not found:
-        raise ValueError(f"{value!r} is no duration: write a number and ms, s, m, h or d, for example 5m")
-    return timedelta(seconds=float(found[1]) * _UNITS[found[2] or "s"])
-
-
-def parse_size(value: Any) -> Any:
-    """`2GiB`, `512MiB`, `1000`, as bytes."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]i?B|B|)", str(value).strip())
-    if not found:
-        raise ValueError(f"{value!r} is no size: write a number and B, KiB, MiB or GiB, for example 2GiB")
-    return int(float(found[1]) * _SIZES[found[2]])
-
-
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Size = Annotated[int, BeforeValidator(parse_size)]
+# Tables of the file; what is at fault in them is named by its path.
+FILE_ONLY = {"policy", "webhooks"}
 
 
 class Settings(BaseSettings):
@@ -114,8 +85,8 @@ class Settings(BaseSettings):
     )
     topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]*$", description="put before every topic and group")
     policy: list[dict[str, Any]] = Field(default_factory=list, description="restock policies, [[policy]] in the file")
-    webhooks: list[dict[str, Any]] = Field(
-        default_factory=list, description="webhook endpoints, [[webhooks]] in the file"
+    webhooks: list[WebhookSettings] = Field(
+        default_factory=list, description="webhook endpoints (see webhooks.md), [[webhooks]] in the file"
     )
 
     @field_validator("window")
@@ -131,6 +102,12 @@ class Settings(BaseSettings):
     def _not_negative(cls, value: timedelta) -> timedelta:
         if value < timedelta(0) or value.total_seconds() != int(value.total_seconds()):
             raise ValueError("must be whole seconds, not negative")
+        return value
+
+    @field_validator("webhooks")
+    @classmethod
+    def _endpoints_have_names_of_their_own(cls, value: list[WebhookSettings]) -> list[WebhookSettings]:
+        endpoint_names(value)
         return value
 
     @field_validator("kafka_url")
@@ -221,9 +198,31 @@ def _sentence(fault: ValidationError) -> str:
     parts = []
     for error in fault.errors(include_input=False, include_url=False):
         field = str(error["loc"][0]) if error["loc"] else "settings"
-        if error["type"] == "extra_forbidden":
+        if len(error["loc"]) > 1 or field in FILE_ONLY:
+            parts.append(f"{_path(error['loc'])} {_fault_of_a_table(error)}")
+        elif error["type"] == "extra_forbidden":
             nearest = difflib.get_close_matches(field, Settings.model_fields, n=1, cutoff=0.5)
             parts.append(f"{field} is no setting" + (f" (did you mean {nearest[0]}?)" if nearest else ""))
         else:
             parts.append(f"{PREFIX}{field.upper()}: {error['msg'].removeprefix('Value error, ')}")
     return "; ".join(parts) + "."
+
+
+def _fault_of_a_table(error: ErrorDetails) -> str:
+    """What is wrong with a field of `[[webhooks]]`, to stand after its name."""
+    field = str(error["loc"][-1])
+    if error["type"] == "extra_forbidden":
+        nearest = difflib.get_close_matches(field, WebhookSettings.model_fields, n=1, cutoff=0.5)
+        return "is no field of it" + (f" (did you mean {nearest[0]}?)" if nearest else "")
+    if error["type"] == "missing":
+        return "is missing"
+    told = error["msg"]
+    return told.removeprefix("Value error, ") if told.startswith("Value error, ") else f"is wrong: {told}"
+
+
+def _path(places: tuple[int | str, ...]) -> str:
+    """`webhooks[1].url`: where in the file, its tables counted from 1."""
+    text = ""
+    for place in places:
+        text += f"[{place + 1}]" if isinstance(place, int) else f".{place}" if text else place
+    return text

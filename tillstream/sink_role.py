@@ -11,24 +11,30 @@ from typing import Any
 from schemas.epoch import Epoch
 from schemas.errors import Again, Stop
 from sinks.run import run_clickhouse_sink, run_ledger_sink
+from sinks.webhooks.run import run_webhook_sender
 from tillstream import ch, consumer_lag, kafka, store_partitions
 from tillstream.follow import follow
 from tillstream.rollups.keep import keep as keep_rollups
 from tillstream.settings import Settings
+from tillstream.webhooks.config import sender_config
 
 
 async def run_sink(settings: Settings, epoch: Epoch, stop: asyncio.Event, *, only: bool = False) -> None:
     """Write into ClickHouse until `stop` is set: rows, dead letters, roll-ups of all epochs, the ledger of one.
+
+    Where endpoints are configured, webhooks are sent too, whether ClickHouse answers or not.
 
     Raises Stop.
 
     With `only`, the ledger stays with this epoch, whatever becomes of it.
     """
     connect = partial(ch.connect, settings)
+    webhooks = [run_webhook_sender(sender_config(settings), stop)] if settings.webhooks else []
     await _together(
         run_clickhouse_sink(kafka.client_options(settings), connect, settings.topic_prefix, stop),
         store_partitions.report(settings, stop),
         keep_rollups(settings, stop),
+        *webhooks,
         _keep_ledger(settings, epoch, stop) if only else follow(settings, epoch, _keep_ledger, stop),
     )
 

@@ -38,7 +38,7 @@ class FileSource:
     """The receipts of one file, in the file's order. What was refused stands in `refused` and `refusals`.
 
     `unchecked` publishes what the file holds as it is (rows that make no receipt are refused all the same); `check`
-    judges the others.
+    judges the others. `read` takes the file apart, with a line for each message.
     """
 
     path: str | Path
@@ -47,13 +47,14 @@ class FileSource:
     refused: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     check: Callable[[bytes], Outgoing] = checked
+    read: Callable[[str | Path], Iterator[tuple[int, bytes | Refused]]] = read_receipts
 
     def __iter__(self) -> Iterator[Outgoing]:
         """Yield at most `limit` receipts; raises Stop as tillstream.files does."""
         if self.limit == 0:
             return
         count = 0
-        for line, found in read_receipts(self.path):
+        for line, found in self.read(self.path):
             try:
                 if isinstance(found, Refused):
                     raise found

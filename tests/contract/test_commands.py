@@ -28,7 +28,9 @@ ROOT = Path(__file__).parents[2]
 WALKED = dict(docs.walk())
 CONTRACT = {
     "demo", "up", "worker", "sink", "migrate", "replay", "reconcile", "check", "status", "sql", "rejected list",
-    "rejected show", "rejected replay", "rebuild", "continue",
+    "rejected show", "rejected replay", "rebuild", "continue", "alerts list", "alerts show", "alerts explain",
+    "alerts acknowledge", "alerts snooze", "alerts resolve", "stock", "policy apply", "policy show", "webhook test",
+    "webhook log", "webhook replay",
 }  # fmt: skip
 # These print nothing but a log, or write a file.
 WITHOUT_JSON = {"up", "worker", "sink"}
@@ -36,7 +38,9 @@ WITHOUT_JSON = {"up", "worker", "sink"}
 NEEDY = [
     ["migrate", "--wait", "0"], ["reconcile", "--wait", "0"], ["products", "tests/data/receipts.ndjson"], ["status"],
     ["sql", "SELECT 1"], ["rejected", "list"], ["rejected", "show", "0:0"], ["rejected", "export", "-"],
-    ["rejected", "replay"], ["replay", "tests/data/receipts.ndjson"],
+    ["rejected", "replay"], ["replay", "tests/data/receipts.ndjson"], ["alerts"], ["alerts", "show", "a"],
+    ["alerts", "explain", "a"], ["alerts", "resolve", "a"], ["stock", "tests/data/movements.ndjson"],
+    ["policy", "apply", "tests/data/policies.toml"], ["policy", "show"], ["webhook", "log"], ["webhook", "replay"],
 ]  # fmt: skip
 
 
@@ -94,6 +98,8 @@ def test_each_json_has_the_keys_that_its_page_names(migrated, command, tmp_path)
     assert keys("rejected", "show", "3:17") == set(OUTPUTS["rejected show"])
     assert keys("rejected", "export", str(tmp_path / "letters.ndjson")) == set(OUTPUTS["rejected export"])
     assert keys("rejected", "replay", code=1) == set(OUTPUTS["rejected replay"])
+    assert keys("webhook", "log") == set(OUTPUTS["webhook log"])
+    assert keys("webhook", "replay") == set(OUTPUTS["webhook replay"])
 
 
 def test_the_generated_pages_are_not_stale():

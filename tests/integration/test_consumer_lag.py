@@ -37,7 +37,10 @@ def test_what_nobody_has_read_is_lag_of_those_who_should_and_of_no_one_else(migr
         (topics.rows_group(prefix), prefix + topics.WINDOWS): 0,
         (topics.rows_group(prefix), prefix + topics.LATE): 0,
         (topics.rows_group(prefix), prefix + topics.REJECTED): 0,
+        (topics.rows_group(prefix), prefix + topics.DELIVERIES): 0,
         (topics.rows_group(prefix), epochs): 1,
+        (topics.rows_group(prefix), prefix + topics.ALERTS): 0,
+        (topics.rows_group(prefix), prefix + topics.POSITIONS): 0,
     }
     assert len({lag.partition for lag in after}) == migrated.partitions
 

@@ -76,7 +76,7 @@ def test_it_reconciles_on_busy_ports_without_a_terminal_and_leaves_nothing(usual
     assert re.search(r"sent: 2,000 receipts, [\d,]+ lines", said)
     assert re.search(r"[\d,]+ receipts/s, [\d,]+ lines/s", said)
     assert "inputs: 2,000 = 2,000 folded + 0 duplicate + 0 late + 0 rejected + 0 ignored" in demo.out
-    assert "restock alerts come with a later release" in said
+    assert "alerts: none: these receipts come without stock" in said
     for part in ("broker", "clickhouse", "worker", "sink", "demo", "together"):
         assert re.search(rf"{part} +│ +[1-9][\d,]* │", said), part
 

@@ -12,7 +12,7 @@ from tillstream import aio, console, logs
 from tillstream import settings as settings_module
 from tillstream.reconcile.run import Report
 from tillstream.reconcile.run import reconcile as run
-from tillstream.settings import parse_duration
+from tillstream.units import parse_duration
 
 
 def register(app: typer.Typer) -> None:

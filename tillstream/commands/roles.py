@@ -65,6 +65,8 @@ def register(app: typer.Typer) -> None:
     def sink(epoch: Annotated[int | None, EPOCH] = None) -> None:
         """Run one sink: writes totals, late lines, dead letters and the ledger of receipts into ClickHouse.
 
+        Where endpoints are configured, it sends webhooks too.
+
         Waits for Kafka and ClickHouse, however long they are away; nothing is lost by it.
 
         [bold]Examples[/]

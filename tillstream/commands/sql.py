@@ -18,7 +18,10 @@ from tillstream.answers import Answer
 SHOWN = 100
 # Longer cells are cut in the table, so that one of them does not fill the screen.
 WIDEST = 80
-VIEWS = "sales, sales_hourly, sales_daily, sales_by_business_date, receipt_counts, receipts_once, receipt_lines_once"
+VIEWS = (
+    "sales, sales_hourly, sales_daily, sales_by_business_date, receipt_counts, receipts_once, receipt_lines_once, "
+    "alerts, stock_cover, stockouts, stock_orders"
+)
 # ClickHouse's code of an error, and what helps then.
 _HINTS = {
     46: "docs/sql.md lists what there is; ClickHouse's own functions are in its manual.",

@@ -16,7 +16,9 @@ PANEL = (
     "The Complete Journey: what 2,469 households of a loyalty panel bought in 457 stores of one chain in 2017, not "
     "what the stores sold; its times bear no zone and are read as UTC."
 )
-NO_ALERTS = "alerts: none yet: restock alerts come with a later release, as do `tillstream top` and the dashboard"
+NO_ALERTS = (
+    "alerts: none: these receipts come without stock; a shelf is watched once it was counted (`tillstream stock`)"
+)
 _MIB = 1024 * 1024
 
 

@@ -20,7 +20,10 @@ from tillstream.status.counted_twice import LONGEST_SECONDS, counted_twice
 from tillstream.waiting import admin, brief, ch_where
 
 RESULTS = ("folded", "duplicate", "late", "rejected", "ignored")
-TOPICS = (topics.RECEIPTS, topics.STOCK, topics.WINDOWS, topics.LATE, topics.REJECTED, topics.EPOCHS)
+TOPICS = (
+    topics.RECEIPTS, topics.STOCK, topics.WINDOWS, topics.FEED, topics.ALERTS, topics.POSITIONS, topics.LATE,
+    topics.REJECTED, topics.EPOCHS,
+)  # fmt: skip
 # One that takes connections and never answers is away too.
 PATIENCE = 20.0
 

@@ -81,7 +81,7 @@ def test_the_expected_rows_are_those_that_a_plain_count_of_the_texts_comes_to(da
         watermarks[receipt.store_id] = max(at, watermarks.get(receipt.store_id, -1))
         plain[int(row_days.keys(store, at // WINDOW, row_days.ITS_RECEIPTS))][5] += 1
         occurs = set()
-        for _, sku, *figures in signed_lines(receipt):
+        for _, sku, *figures, _restocked in signed_lines(receipt):
             total = plain[int(row_days.keys(store, at // WINDOW, int(sku) - FIRST_SKU))]
             for place, figure in enumerate([*figures, sku not in occurs]):
                 total[place] += figure

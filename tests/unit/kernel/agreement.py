@@ -36,8 +36,8 @@ def lines_of(reading, first, many):
     texts = reading.records.text + bytes(reading.more)
     found = []
     for at in range(first, first + many):
-        *figures, begin, length = reading.lines[LINE_WIDTH * at : LINE_WIDTH * (at + 1)]
-        found.append((texts[begin : begin + length].decode(), *figures))
+        *figures, begin, length, restocked = reading.lines[LINE_WIDTH * at : LINE_WIDTH * (at + 1)]
+        found.append((texts[begin : begin + length].decode(), *figures, restocked))
     return found
 
 

@@ -124,7 +124,7 @@ def test_void_lines_are_left_out_and_counted():
 def test_lines_that_were_read_in_another_way_stand_beside_the_kernels_own():
     reading = Reading(records_of([(b"12", encoded(PLAIN)), (b"12", b"?")], NOW_MS), HOUR, CODES)
     assert reading.left_over() == [1]
-    many = [(f"sku-{number}-æ", number, 0, 2, 3, 4) for number in range(5_000)]  # more than the buffer was made for
+    many = [(f"sku-{number}-æ", number, 0, 2, 3, 4, 5) for number in range(5_000)]  # more than the buffer was made for
     for identity in (5, 2**64 - 5):
         reading.put(1, COUNTED, identity, 7, many, 9, 11)
         assert reading.left_over() == []

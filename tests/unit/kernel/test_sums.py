@@ -43,7 +43,8 @@ def added(values, chunk, offset=0, sign=None):
     for receipts in chunk:
         items.append([])
         for own, currency, day, lines in receipts:
-            reading.put(at, COUNTED, identity_of(offset + at), 0, lines, len(lines), group_of(currency, day))
+            told = [(*line, 0) for line in lines]
+            reading.put(at, COUNTED, identity_of(offset + at), 0, told, len(lines), group_of(currency, day))
             items[-1] += (at, own if sign is None else sign)
             at += 1
     places = range(len(chunk))

@@ -8,14 +8,17 @@ from decimal import Decimal
 
 import pytest
 
+from schemas import delivery as delivery_messages
 from schemas import late as late_messages
 from schemas import window
 from schemas.deadletter import DeadLetter
+from schemas.delivery import EndpointState
 from schemas.late import LateLine, LateMessage
-from sinks import epochs, late, ledger, rejected, sales
+from sinks import alerts, deliveries, epochs, late, ledger, positions, rejected, sales
 from sinks.batch import LARGEST_BYTES, LONGEST_WAIT, Source, should_write
 from tests.unit.schemas.receipts import RECEIPT, changed, encoded
 from tests.unit.sinks.records import Record, rows_of
+from tests.unit.sinks.webhooks.samples import NOW, delivery
 
 START = 1_795_453_500_000_000
 MOMENT = datetime(2026, 11, 23, 17, 5, tzinfo=UTC)
@@ -67,7 +70,13 @@ def test_counts_give_a_row_a_result_and_none_before_the_first_record():
     assert batch.newest == 1_796_000_000_123, "how fresh the rows before it are"
 
 
-@pytest.mark.parametrize("prepare", [sales.prepare, late.prepare, epochs.prepare, rejected.prepare])
+@pytest.mark.parametrize(
+    "prepare",
+    [
+        sales.prepare, late.prepare, epochs.prepare, rejected.prepare, alerts.prepare, positions.prepare,
+        deliveries.prepare,
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("value", [None, b"", b"{", b"[]", b'{"type": "other"}', b"\xff"])
 def test_what_cannot_be_read_is_set_aside_and_the_rest_goes_on(prepare, value):
     batch = prepare([Record(value=value, offset=5)])
@@ -109,6 +118,23 @@ def test_epochs_carry_their_offset_as_version():
         {"epoch": 1, "state": "retired", "window_seconds": 300, "max_skew_seconds": None, "replaces": [], **shared},
         {"epoch": 2, "state": "live", "window_seconds": 900, "max_skew_seconds": 60, "replaces": [1], **shared},
     ]
+
+
+def test_deliveries_carry_their_offset_as_version_and_none_hides_what_became_of_one():
+    given = [
+        delivery(state="delivered", attempt=2, next_at=0, status=204),
+        delivery(state="expired", next_at=0, reason="old"),
+        EndpointState(endpoint="erp", state="disabled", since=NOW, reason="answered 410", at=NOW),
+    ]
+    batch = deliveries.prepare([Record(value=delivery_messages.encode(one), offset=n) for n, one in enumerate(given)])
+    first, second = rows_of(batch, "webhook_deliveries")
+    assert (first["webhook_id"], first["state"], first["attempt"], first["status"]) == ("msg_1", "delivered", 2, 204)
+    assert (first["next_at"], first["version"], first["partition"], first["offset"]) == (None, 1, 3, 0)
+    assert (second["state"], second["version"], second["offset"]) == ("expired", 0, 1)
+    (endpoint,) = rows_of(batch, "webhook_endpoints")
+    assert (endpoint["endpoint"], endpoint["state"], endpoint["version"]) == ("erp", "disabled", 3)
+    (waiting,) = rows_of(deliveries.prepare([Record(value=delivery_messages.encode(delivery()))]), "webhook_deliveries")
+    assert waiting["next_at"] == waiting["at"]
 
 
 def ledger_of(*receipts, key=b"12", keep_lines=True, **more):

@@ -11,7 +11,8 @@ from schemas.errors import Stop
 from tillstream import ch, kafka
 from tillstream.local.launch import settings_environment
 from tillstream.roles import worker_config
-from tillstream.settings import PREFIX, Settings, load, parse_duration, parse_size
+from tillstream.settings import PREFIX, Settings, load
+from tillstream.units import parse_duration, parse_size
 
 
 @pytest.fixture(autouse=True)

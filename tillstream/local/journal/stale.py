@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from clickhouse_connect.driver.client import Client
 
 from schemas.errors import Stop
-from schemas.topics import ALERTS, EPOCHS, FEED, RECEIPTS, STOCK
+from schemas.topics import ALERTS, DELIVERIES, EPOCHS, FEED, RECEIPTS, STOCK
 from tillstream import ch
 from tillstream.local.journal.recovery import Place
 from tillstream.migrate import MIGRATIONS
@@ -22,12 +22,14 @@ from tillstream.settings import Settings
 
 log = logging.getLogger(__name__)
 
-JOURNALED = (RECEIPTS, STOCK, FEED, ALERTS, EPOCHS)
+JOURNALED = (RECEIPTS, STOCK, FEED, ALERTS, DELIVERIES, EPOCHS)
 # Each table's column that holds an offset of `pos.receipts`; `rejected` and `epochs` have rules of their own.
 OFFSETS = {
     "sales_windows": "version", "store_windows": "version", "partition_results": "version",
     "late_lines": "offset", "receipts": "offset", "receipt_lines": "offset",
 }  # fmt: skip
+# Likewise, of the topics that restock reads and writes. `stock.positions` is not kept: a replay gives it again.
+RESTOCK_OFFSETS = {"restock_alerts": (ALERTS, "offset"), "stock_positions": (FEED, "version")}
 # Computed from those: all of it again, once some of their rows are gone. Its touches stay, so that each day is due.
 ROLLUPS = ("rollup_hours", "rollup_days", "rollup_empty", "rollup_passes")
 _OWNER = "journal"
@@ -51,7 +53,7 @@ def drop(settings: Settings, journal: str, ends: Mapping[Place, int], epochs: Co
         tables = {str(row[0]): row[1] for row in found.result_rows}
         owner = _owner(client)
         if owner != journal:
-            if any(tables.get(name) for name in OFFSETS):
+            if any(tables.get(name) for name in (*OFFSETS, *RESTOCK_OFFSETS)):
                 raise Stop(
                     f"The ClickHouse database {database} holds rows of another log than this data folder's journal.",
                     "Name an empty database in TILLSTREAM_CLICKHOUSE_URL, or drop this one: all that the journal holds "
@@ -63,8 +65,9 @@ def drop(settings: Settings, journal: str, ends: Mapping[Place, int], epochs: Co
         stale = {table: which for table, which in conditions(settings, ends, epochs).items() if table in tables}
         many = {table: _count(client, table, which) for table, which in stale.items()}
         # First, since after the rows nothing tells that the roll-ups are of rows that are gone.
+        sold = any(rows for table, rows in many.items() if table not in RESTOCK_OFFSETS)
         for table in ROLLUPS:
-            if any(many.values()) and table in tables:
+            if sold and table in tables:
                 client.command(f"TRUNCATE TABLE {table}")
         for table, which in stale.items():
             if many[table]:
@@ -78,10 +81,15 @@ def conditions(settings: Settings, ends: Mapping[Place, int], epochs: Collection
     unknown = f"epoch NOT IN ({', '.join(map(str, sorted(epochs)))})" if epochs else "1"
     end = _end("partition", prefix + RECEIPTS, ends)
     found = {table: f"{column} >= {end} OR {unknown}" for table, column in OFFSETS.items()}
+    for table, (topic, column) in RESTOCK_OFFSETS.items():
+        found[table] = f"{column} >= {_end('partition', prefix + topic, ends)}"
     kept = [prefix + topic for topic in JOURNALED if topic != EPOCHS]
     of_kept = " OR ".join(f"(topic = {_text(topic)} AND offset >= {_end('partition', topic, ends)})" for topic in kept)
     # Topics without a journal begin anew: what was set aside of them is set aside again.
     found["rejected"] = f"topic NOT IN ({', '.join(map(_text, kept))}) OR {of_kept} OR (epoch != 0 AND {unknown})"
+    # Without a bound of its own a row of before would hide what becomes of the same webhook now.
+    for table in ("webhook_deliveries", "webhook_endpoints"):
+        found[table] = f"offset >= {_end('partition', prefix + DELIVERIES, ends)}"
     found["epochs"] = f"version >= {ends.get((prefix + EPOCHS, 0), 0)}"
     return found
 

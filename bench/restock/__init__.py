@@ -1,0 +1,1 @@
+"""A chain of stores whose truth is known: what customers want, what stands on the shelf, what the books say."""

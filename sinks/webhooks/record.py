@@ -1,0 +1,49 @@
+"""Writes `webhook.deliveries`: a message counts once Kafka has acknowledged it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from schemas.delivery import ENDPOINTS_PARTITION, Delivery, EndpointState, Message, encode, key_of
+
+
+class Recorder:
+    """A producer of one topic. All methods raise KafkaError."""
+
+    def __init__(self, kafka_options: Mapping[str, Any], topic: str) -> None:
+        self._topic = topic
+        self._producer = AIOKafkaProducer(acks="all", **kafka_options)
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._producer.stop()
+
+    async def write(self, message: Message) -> None:
+        """Write one message into its partition; returns once it is acknowledged."""
+        partition = ENDPOINTS_PARTITION if isinstance(message, EndpointState) else message.partition
+        await self._producer.send_and_wait(self._topic, encode(message), key=key_of(message), partition=partition)
+
+    async def write_all(self, partition: int, deliveries: Sequence[Delivery]) -> None:
+        """Write deliveries of one partition in order: one is in the log only if all before it are."""
+        begin = 0
+        while begin < len(deliveries):
+            batch = self._producer.create_batch()
+            end = begin
+            while end < len(deliveries):
+                one = deliveries[end]
+                if batch.append(key=key_of(one), value=encode(one), timestamp=None) is None:
+                    break
+                end += 1
+            acknowledged: asyncio.Future[object] = await self._producer.send_batch(
+                batch, self._topic, partition=partition
+            )
+            await acknowledged
+            begin = end

@@ -1,0 +1,1 @@
+"""What to refill, where, how much, by when: pure functions of one log, `restock.feed`. Nothing here reads a clock."""

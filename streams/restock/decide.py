@@ -1,0 +1,109 @@
+"""What a message of the feed brings about: the one way in which restock's state changes, and all that it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from schemas.alert import Alert
+from schemas.errors import Refused
+from schemas.feed import Action, Campaign, Catalogue, FeedMessage, Movement, PoliciesSet, Sales
+from streams.restock.episode import Now, Place, acted
+from streams.restock.item import Item
+from streams.restock.judge import judge, told
+from streams.restock.shop import Shop
+from streams.restock.state import RestockState
+from streams.restock.take_movement import take_movement
+from streams.restock.take_sales import take_sales
+
+# No id of a movement holds a control character.
+_ACTION = "\0"
+
+
+@dataclass(slots=True)
+class Decided:
+    """What came of a message: alerts that changed, in order; movements that are refused; the items it concerned."""
+
+    alerts: list[Alert] = field(default_factory=list)
+    refused: list[tuple[Movement, Refused]] = field(default_factory=list)
+    touched: list[tuple[Shop, Item]] = field(default_factory=list)
+
+
+def decide(state: RestockState, offset: int, message: FeedMessage) -> Decided:
+    """Take up the feed's message at an offset; one at or below `applied` does nothing."""
+    done = Decided()
+    if offset <= state.applied:
+        return done
+    state.applied = offset
+    if isinstance(message, Sales):
+        shop = state.shop(message.store_id)
+        _judge(state, shop, offset, take_sales(state, shop, message), done)
+    elif isinstance(message, Movement):
+        _movement(state, offset, message, done)
+    elif isinstance(message, Action):
+        _action(state, offset, message, done)
+    elif isinstance(message, PoliciesSet):
+        if state.set_policies(message):
+            _remind_all(state, message.since)
+    elif isinstance(message, Catalogue):
+        state.set_catalogue(message)
+    else:
+        _campaign(state, message)
+    return done
+
+
+def _judge(state: RestockState, shop: Shop, offset: int, skus: Iterable[str], done: Decided) -> None:
+    for sku in skus:
+        item = shop.items[sku]
+        state.apply_policy(shop, item)
+        done.alerts += judge(shop, item, Place(state.partition, offset), state.windows)
+        done.touched.append((shop, item))
+        shop.watch(item)
+        shop.settle(item, state.windows)
+
+
+def _movement(state: RestockState, offset: int, message: Movement, done: Decided) -> None:
+    shop = state.shop(message.store_id)
+    try:
+        moved = take_movement(state, shop, message)
+    except Refused as fault:
+        done.refused.append((message, fault))
+        return
+    if moved:
+        _judge(state, shop, offset, [message.sku], done)
+
+
+def _action(state: RestockState, offset: int, message: Action, done: Decided) -> None:
+    shop = state.shop(message.store_id)
+    if (name := _ACTION + message.action_id) in shop.ids:
+        return
+    shop.ids[name] = shop.now
+    for item in shop.items.values():
+        for rule, episode in list(item.episodes.items()):
+            if episode.alert_id != message.alert_id:
+                continue
+            now = Now(shop.now, Place(state.partition, offset), "hold", {}, episode.severity)
+            after = acted(episode, message.kind, message.until, now)
+            if after is episode:
+                return
+            item.keep(rule, after)
+            done.alerts.append(told(shop, item, after, now.place, state.windows))
+            done.touched.append((shop, item))
+            if message.until is not None:
+                shop.remind(message.until, item.sku)
+            return
+
+
+def _campaign(state: RestockState, message: Campaign) -> None:
+    state.campaigns[message.campaign_id] = message
+    for shop in state.shops.values():
+        for sku in message.skus:
+            if sku in shop.items and (not message.stores or shop.store_id in message.stores):
+                shop.remind(message.since, sku)
+                shop.remind(message.until, sku)
+
+
+def _remind_all(state: RestockState, since: int) -> None:
+    for shop in state.shops.values():
+        for sku in shop.items:
+            shop.remind(since, sku)

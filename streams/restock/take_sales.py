@@ -1,0 +1,90 @@
+"""What a store's sales do to its clock and its items."""
+
+from __future__ import annotations
+
+from schemas.feed import PURCHASE_WIDTH, TOTAL_WIDTH, Sales
+from streams.restock.item import UNTOLD
+from streams.restock.shop import Shop
+from streams.restock.state import RestockState
+from streams.restock.trading import HOUR
+
+
+def take_sales(state: RestockState, shop: Shop, message: Sales) -> list[str]:
+    """Take them up; returns the SKUs that are to be judged: those that were sold, and those whose moment has come.
+
+    What is repeated does nothing: receipts are totals of windows as of an offset, purchases are known by theirs.
+    """
+    if message.log < shop.log:
+        return []
+    if message.log > shop.log:
+        _begin_log(shop, message.log)
+    if message.offset > shop.applied:
+        hour = shop.now // HOUR
+        shop.count_receipts(message.receipts, message.watermark, state.windows)
+        shop.applied = message.offset
+        if shop.now // HOUR > hour:
+            shop.forget(state.windows)
+    touched = [
+        sku
+        for currency, opened in message.opened.items()
+        for sku, totals in opened.items()
+        if _open(state, shop, sku, currency, message.offset, totals)
+    ]
+    touched += [
+        sku
+        for currency, purchases in message.purchases.items()
+        for sku, numbers in purchases.items()
+        if _purchases(state, shop, sku, currency, numbers)
+    ]
+    return list(dict.fromkeys((*touched, *shop.to_judge())))
+
+
+def _begin_log(shop: Shop, log: int) -> None:
+    """The topic was made anew: its offsets begin again, and all SKUs are to be opened again."""
+    shop.log, shop.applied, shop.receipts = log, UNTOLD, {}
+    for item in shop.items.values():
+        item.applied = UNTOLD
+
+
+def _open(state: RestockState, shop: Shop, sku: str, currency: str, offset: int, totals: list[int]) -> bool:
+    item = shop.items.get(sku)
+    if item is None or offset <= item.applied:
+        return False
+    windows, first = state.windows, not item.opened
+    oldest = windows.oldest(shop.watermark)
+    rows = [totals[at : at + TOTAL_WIDTH] for at in range(0, len(totals), TOTAL_WIDTH)]
+    fewer = item.position.replace_sales(
+        offset,
+        lambda at: windows.start_of(at) >= oldest,
+        # A window's sales are taken for its last moment: so counts on the hour, or at midnight, rule exactly.
+        [(start + windows.width - 1, -units) for start, units, _ in rows],
+    )
+    item.applied, item.currency = offset, currency
+    if first:
+        if rows and not item.demand.hours:
+            item.demand.resume(min(shop.clock_of(rows[0][0]), item.demand.until))
+        for start, units, revenue in rows:
+            if units > 0:
+                item.demand.bought(shop.clock_of(start), units, revenue)
+    elif fewer < 0:  # sales of which nobody has told before
+        item.demand.bought(shop.trading.done, -fewer, 0)
+    item.observe(shop.trading.done)
+    return True
+
+
+def _purchases(state: RestockState, shop: Shop, sku: str, currency: str, numbers: list[int]) -> bool:
+    item = shop.items.get(sku)
+    if item is None or not item.opened:
+        return False
+    if currency != item.currency:
+        item.currency, item.demand.revenue = currency, 0.0
+    item.promote(state.is_promoted(shop, sku), shop.trading.done)
+    applied = item.applied
+    for at in range(0, len(numbers), PURCHASE_WIDTH):
+        offset, occurred_at, units, restocked, revenue = numbers[at : at + PURCHASE_WIDTH]
+        if offset <= applied:
+            continue
+        item.sold(shop.clock_of(occurred_at), occurred_at, offset, units, restocked, revenue)
+        item.applied = max(item.applied, offset)
+    item.observe(shop.trading.done)
+    return True

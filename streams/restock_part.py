@@ -1,0 +1,176 @@
+"""One partition of restock: takes its feed, sends what comes of it, and tells the feed of stock movements."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from kernel.records import LogRecord
+from schemas import alert, feed, position, stock
+from schemas.alert import Alert
+from schemas.deadletter import DeadLetter, kept
+from schemas.errors import Refused
+from schemas.feed import Movement
+from streams.agents import Outlet
+from streams.framed import Message
+from streams.metrics import alerted
+from streams.restock.decide import Decided, decide
+from streams.restock.item import Item
+from streams.restock.shop import Shop
+from streams.restock.standing import standing
+from streams.restock.state import RestockState
+from streams.tracking import Tracking
+
+log = logging.getLogger(__name__)
+
+# A batch lands as a whole or not at all; this many alerts are far smaller than one may be.
+ALERTS_PER_BATCH = 200
+SECONDS_BETWEEN_POSITIONS = 1.0
+# Headers of an alert: the feed's offset that brought it about, and the one up to which all alerts have landed with it.
+FEED, SENT = "feed", "sent"
+NOTHING_SENT = -1
+
+
+def sent_until(records: Iterable[object]) -> int:
+    """Of the last alerts of a partition, the feed's offset up to which all have landed."""
+    found = NOTHING_SENT
+    for record in records:
+        headers = dict(getattr(record, "headers", ()))
+        found = max(found, int(headers.get(SENT, b"-1")))
+    return found
+
+
+class RestockPart:
+    """`sent_until` is the feed's offset up to which all alerts were acknowledged, by whoever sent them.
+
+    `tracked` is called when the fold has something to open.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        state: RestockState,
+        tracking: Tracking,
+        outlet: Outlet,
+        stock_topic: str,
+        max_skew: int,
+        tracked: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.partition = partition
+        self.state = state
+        self.tracking = tracking
+        self.sent_until = NOTHING_SENT
+        self.tracked = tracked
+        self._outlet = outlet
+        self._stock_topic = stock_topic
+        self._max_skew = max_skew
+        self._dirty: dict[tuple[str, str], tuple[Shop, Item]] = {}
+        self._positions_at = 0.0
+
+    def begin(self) -> None:
+        """The feed is read up to its end: what is tracked is known."""
+        for shop in self.state.shops.values():
+            for item in shop.items.values():
+                self.tracking.track(shop.store_id, item.sku, opened=item.opened)
+        self.tracking.begin()
+        if self.tracking.to_open:
+            self.tracked()
+
+    async def take_feed(self, records: Sequence[LogRecord]) -> None:
+        """Decide by messages of the feed, and send what comes of it."""
+        alerts: list[tuple[int, Alert]] = []
+        letters: list[Message] = []
+        for record in records:
+            try:
+                message = feed.decode(record.value or b"")
+            except msgspec.MsgspecError as fault:
+                # Whoever reads it passes over it: all decide alike.
+                log.warning("restock.feed, partition %d, offset %d: %s", self.partition, record.offset, fault)
+                continue
+            before = self._known(message)
+            decided = decide(self.state, record.offset, message)
+            if isinstance(message, Movement) and before is False and self._known(message) and self.tracking.ready:
+                self.tracking.track(message.store_id, message.sku, opened=False)
+                self.tracked()
+            self._dirty.update({(shop.store_id, item.sku): (shop, item) for shop, item in decided.touched})
+            if record.offset > self.sent_until:
+                alerts += ((record.offset, one) for one in decided.alerts)
+                letters += self._letters(decided)
+        if letters:
+            await self._outlet.send("rejected", self.partition, letters)
+            await self._outlet.acknowledged()
+        await self._send(alerts)
+        self.state.applied = max(self.state.applied, records[-1].offset)
+        self.sent_until = max(self.sent_until, self.state.applied)
+
+    def _known(self, message: feed.FeedMessage) -> bool | None:
+        if not isinstance(message, Movement):
+            return None
+        shop = self.state.shops.get(message.store_id)
+        return shop is not None and message.sku in shop.items
+
+    async def _send(self, alerts: Sequence[tuple[int, Alert]]) -> None:
+        """Send alerts, a batch after the other, each of which says up to where all are sent once it has landed."""
+        for begin in range(0, len(alerts), ALERTS_PER_BATCH):
+            batch, rest = alerts[begin : begin + ALERTS_PER_BATCH], alerts[begin + ALERTS_PER_BATCH :]
+            sent = rest[0][0] - 1 if rest else batch[-1][0]
+            messages: list[Message] = [
+                (one.store_id.encode(), alert.encode(one), [(FEED, str(at).encode()), (SENT, str(sent).encode())])
+                for at, one in batch
+            ]
+            await self._outlet.send("alerts", self.partition, messages)
+            await self._outlet.acknowledged()
+            alerted(one for _, one in batch)
+
+    async def send_positions(self, now: float) -> None:
+        """Tell how items stand that have changed, once a second of the loop's time at most; each is absolute."""
+        if not self._dirty or not self.tracking.ready or now - self._positions_at < SECONDS_BETWEEN_POSITIONS:
+            return
+        dirty, self._dirty, self._positions_at = self._dirty, {}, now
+        told: list[Message] = [
+            (shop.store_id.encode(), position.encode(standing(shop, item, self.state.applied)), [])
+            for shop, item in dirty.values()
+        ]
+        await self._outlet.send("positions", self.partition, told)
+        await self._outlet.acknowledged()
+
+    def _letters(self, decided: Decided) -> list[Message]:
+        letters = [
+            DeadLetter(
+                one.store_id.encode(),
+                feed.encode(one),
+                fault.reason,
+                fault.path,
+                self._stock_topic,
+                self.partition,
+                one.offset,
+            )
+            for one, fault in decided.refused
+        ]
+        return [(letter.key, letter.value, letter.headers()) for letter in letters]
+
+    async def take_movements(self, records: Sequence[LogRecord]) -> None:
+        """Tell the feed of stock movements, in their order; what is none is rejected with its reason."""
+        told: list[Message] = []
+        letters: list[Message] = []
+        for record in records:
+            try:
+                told.append(self._told(record))
+            except Refused as fault:
+                key, value = kept(record.key), kept(record.value)
+                letter = DeadLetter(
+                    key, value, fault.reason, fault.path, self._stock_topic, self.partition, record.offset
+                )
+                letters.append((letter.key, letter.value, letter.headers()))
+        if letters:
+            await self._outlet.send("rejected", self.partition, letters)
+        if told:
+            await self._outlet.send("feed", self.partition, told)
+        await self._outlet.acknowledged()
+
+    def _told(self, record: LogRecord) -> Message:
+        found = stock.admit(record.key, record.value, record.timestamp, self._max_skew)
+        movement = Movement(offset=record.offset, **msgspec.structs.asdict(found))
+        return found.store_id.encode(), feed.encode(movement), []

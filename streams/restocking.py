@@ -1,0 +1,141 @@
+"""Follows `restock.feed` and `stock.movements` beside the fold, for the partitions that this worker has.
+
+Reads with a consumer of its own and in no group: where it goes on is told by the feed itself, since all that restock
+knows is a function of it. So whoever else may follow the same partition for a moment (a frozen worker that wakes up)
+tells and decides the same, under the same ids.
+
+The feed is read to the end that it has at the start before anything is told to it: until then nobody here knows what is
+tracked (streams.tracking). Alerts that were sent before are not sent again: the last one in `restock.alerts` says up to
+which message of the feed all were acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from schemas.errors import Stop
+from streams.log_reader import look, read_on
+from streams.restock_part import RestockPart, sent_until
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 20
+RECORDS_PER_POLL = 500
+LONGEST_WAIT = 5.0
+
+
+class Restocking:
+    """The restock parts of the partitions that are assigned now."""
+
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        topics: Mapping[str, str],
+        crash: Callable[[BaseException], Awaitable[Any]],
+    ) -> None:
+        self._options = options
+        self._topics = topics
+        self._crash = crash
+        self._running: asyncio.Task[None] | None = None
+
+    def start(self, parts: list[RestockPart]) -> None:
+        """Begin with the parts of an assignment; those of the one before were dropped."""
+        if parts:
+            self._running = asyncio.create_task(self._guard({part.partition: part for part in parts}))
+
+    async def drop(self) -> None:
+        """Stop, wherever it is: the next owner goes on from the feed."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    async def _guard(self, parts: dict[int, RestockPart]) -> None:
+        try:
+            await self._run(parts)
+        except asyncio.CancelledError:
+            raise
+        except Stop as stop:
+            await self._crash(stop)
+        except Exception as fault:
+            log.exception("restock failed")
+            await self._crash(fault)
+
+    async def _run(self, parts: dict[int, RestockPart]) -> None:
+        for partition, offset in (await self._sent_until(list(parts))).items():
+            parts[partition].sent_until = offset
+        wait = 0.1
+        while True:
+            # What is there is answered at once; this bounds how long an empty fetch is held.
+            consumer = AIOKafkaConsumer(
+                **self._options,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                fetch_max_wait_ms=POLL_MS,
+                max_partition_fetch_bytes=4 * 1024 * 1024,
+            )
+            try:
+                await consumer.start()
+                await self._follow(consumer, parts)
+            except KafkaError as fault:
+                log.warning("restock: Kafka does not answer (%s): asking again", type(fault).__name__)
+            finally:
+                with contextlib.suppress(KafkaError):
+                    await consumer.stop()
+            await asyncio.sleep(wait)
+            wait = min(LONGEST_WAIT, 2 * wait)
+
+    async def _follow(self, consumer: AIOKafkaConsumer, parts: dict[int, RestockPart]) -> None:
+        """Follow both topics until the consumer reads no more."""
+        feeds = {TopicPartition(self._topics["feed"], number): part for number, part in parts.items()}
+        stocks = {TopicPartition(self._topics["stock"], number): part for number, part in parts.items()}
+        consumer.assign([*feeds, *stocks])
+        for tp, part in feeds.items():
+            consumer.seek(tp, part.state.applied + 1)
+        consumer.pause(*stocks)
+        behind = dict(feeds)
+        while not _reads_no_more(consumer):
+            fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_PER_POLL)
+            for tp, records in fetched.items():
+                if tp in feeds:
+                    await feeds[tp].take_feed(records)
+                else:
+                    await stocks[tp].take_movements(records)
+            for part in parts.values():
+                await part.send_positions(asyncio.get_running_loop().time())
+            for tp in await _caught_up(consumer, behind):
+                part = behind.pop(tp)
+                part.begin()
+                stock = TopicPartition(self._topics["stock"], tp.partition)
+                consumer.seek(stock, part.state.movements + 1)
+                consumer.resume(stock)
+
+    async def _sent_until(self, partitions: list[int]) -> dict[int, int]:
+        """Of each partition, the feed's offset up to which every alert was acknowledged."""
+        topic = self._topics["alerts"]
+        views = await look(self._options, topic, dict.fromkeys(partitions, 0))
+        # The end may be told too early (see log_reader): what is read is the last one of now in any case.
+        last = {number: max(view.first, view.end - 1) for number, view in views.items()}
+        found = await read_on(self._options, topic, last)
+        return {number: sent_until(records) for number, records in found.items()}
+
+
+async def _caught_up(consumer: AIOKafkaConsumer, behind: Mapping[TopicPartition, RestockPart]) -> list[TopicPartition]:
+    found = []
+    for tp in behind:
+        end = consumer.highwater(tp)
+        if end is not None and await consumer.position(tp) >= end:
+            found.append(tp)
+    return found
+
+
+def _reads_no_more(consumer: AIOKafkaConsumer) -> bool:
+    """Whether a task of aiokafka's has ended that it cannot read on without."""
+    return bool(consumer._fetcher._fetch_task.done() or consumer._client._sync_task.done())  # noqa: SLF001  # it tells nobody
