@@ -70,7 +70,9 @@ class RestockPart:
         self._positions_at = 0.0
 
     def begin(self) -> None:
-        """The feed is read up to its end: what is tracked is known."""
+        """The feed is read up to its end: what is tracked is known. A second time, after an outage, changes nothing."""
+        if self.tracking.ready:
+            return
         for shop in self.state.shops.values():
             for item in shop.items.values():
                 self.tracking.track(shop.store_id, item.sku, opened=item.opened)

@@ -37,7 +37,7 @@ def decide(state: RestockState, offset: int, message: FeedMessage) -> Decided:
     state.applied = offset
     if isinstance(message, Sales):
         shop = state.shop(message.store_id)
-        _judge(state, shop, offset, take_sales(state, shop, message), done)
+        _judge(state, shop, offset, take_sales(state, shop, message), shop.now, done)
     elif isinstance(message, Movement):
         _movement(state, offset, message, done)
     elif isinstance(message, Action):
@@ -52,11 +52,11 @@ def decide(state: RestockState, offset: int, message: FeedMessage) -> Decided:
     return done
 
 
-def _judge(state: RestockState, shop: Shop, offset: int, skus: Iterable[str], done: Decided) -> None:
+def _judge(state: RestockState, shop: Shop, offset: int, skus: Iterable[str], at: int, done: Decided) -> None:
     for sku in skus:
         item = shop.items[sku]
         state.apply_policy(shop, item)
-        done.alerts += judge(shop, item, Place(state.partition, offset), state.windows)
+        done.alerts += judge(shop, item, Place(state.partition, offset, at), state.windows)
         done.touched.append((shop, item))
         shop.watch(item)
         shop.settle(item, state.windows)
@@ -70,7 +70,8 @@ def _movement(state: RestockState, offset: int, message: Movement, done: Decided
         done.refused.append((message, fault))
         return
     if moved:
-        _judge(state, shop, offset, [message.sku], done)
+        # A count of the morning is of the morning, though the store has sold nothing since last night.
+        _judge(state, shop, offset, [message.sku], max(shop.now, message.occurred_at), done)
 
 
 def _action(state: RestockState, offset: int, message: Action, done: Decided) -> None:
@@ -82,7 +83,7 @@ def _action(state: RestockState, offset: int, message: Action, done: Decided) ->
         for rule, episode in list(item.episodes.items()):
             if episode.alert_id != message.alert_id:
                 continue
-            now = Now(shop.now, Place(state.partition, offset), "hold", {}, episode.severity)
+            now = Now(Place(state.partition, offset, shop.now), "hold", {}, episode.severity)
             after = acted(episode, message.kind, message.until, now)
             if after is episode:
                 return

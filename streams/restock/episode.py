@@ -40,20 +40,20 @@ class Episode:
 
 
 class Place(NamedTuple):
-    """Where a message stands in the feed."""
+    """Where a message stands in the feed, and the event time (microseconds) by which it is judged."""
 
     partition: int
     offset: int
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """What holds now, at an event time and by a message of the feed.
+    """What holds now, by a message of the feed.
 
     `covered`: what is on order will mend it. `suppressed`: why it is no alert of its own, empty if it is one.
     """
 
-    at: int
     place: Place
     verdict: Verdict
     figures: Figures
@@ -77,7 +77,7 @@ def judged(episode: Episode | None, rule: Rule, store_id: str, sku: str, now: No
         if now.verdict != "fire" or now.suppressed:
             return None
         name = alert_id(rule, store_id, sku, now.place)
-        return Episode(name, rule, "raised", now.severity, now.at, 1, now.figures)
+        return Episode(name, rule, "raised", now.severity, now.place.at, 1, now.figures)
     becomes = _becomes(episode, now)
     return episode if becomes is None else _step(episode, becomes[0], now, becomes[1])
 
@@ -93,7 +93,7 @@ def _becomes(episode: Episode, now: Now) -> tuple[State, str] | None:
     if episode.state == "ordered":
         return "raised", "what is on order is not enough"
     if episode.state == "snoozed":
-        over = episode.snoozed_until is not None and now.at >= episode.snoozed_until
+        over = episode.snoozed_until is not None and now.place.at >= episode.snoozed_until
         return ("raised", "the snooze is over") if over else None
     worse = now.verdict == "fire" and _RANK[now.severity] > _RANK[episode.severity]
     return ("raised", "more is at risk") if worse and episode.state == "raised" else None
@@ -103,7 +103,7 @@ def acted(episode: Episode, kind: str, until: int | None, now: Now) -> Episode:
     """The episode after what a person did: acknowledge, snooze or resolve; the same object where it changes nothing."""
     if kind == "acknowledge" and episode.state in ("raised", "snoozed"):
         return _step(episode, "acknowledged", now)
-    if kind == "snooze" and until is not None and until > now.at:
+    if kind == "snooze" and until is not None and until > now.place.at:
         if episode.state == "snoozed" and episode.snoozed_until == until:
             return episode
         return replace(_step(episode, "snoozed", now), snoozed_until=until)

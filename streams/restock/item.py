@@ -23,7 +23,7 @@ class Item:
     """`applied` is the receipts' offset up to which sales are in, UNTOLD until the first totals have come.
 
     `lately` are the purchases of the last hour, (moment, units as hundred-thousandths). `demand` is the base; what is
-    sold while a campaign runs goes into `promotion`. `settled` is the horizon up to which single moves are forgotten.
+    sold while a campaign runs goes into `promotion`. `watched` says whether its store watches for its silence.
     """
 
     sku: str
@@ -67,6 +67,13 @@ class Item:
             self.episodes.pop(rule, None)
         else:
             self.episodes[rule] = episode
+
+    def paid_in(self, currency: str) -> None:
+        """What a unit brings is known in one currency at a time: that of the latest sale."""
+        if currency != self.currency:
+            self.currency, self.demand.revenue = currency, 0.0
+            if self.promotion is not None:
+                self.promotion.revenue = 0.0
 
     def sold(self, clock: float, at: int, offset: int, units: int, restocked: int, revenue: int) -> None:
         """A purchase, or one that was taken back; `restocked` units came back to the shelf."""

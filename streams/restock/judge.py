@@ -35,7 +35,7 @@ def judge(shop: Shop, item: Item, place: Place, windows: Windows) -> list[Alert]
     )
     for rule, found, most in found_by:
         before = item.episodes.get(rule)
-        now = _now(shop, item, shelf, rule, found, _severity(risk, shelf, most), place)
+        now = _now(item, shelf, rule, found, _severity(risk, shelf, most), place)
         # Until it stays: an alert that what is on order covers is raised, and ordered at once, whoever looks next.
         while (after := judged(before, rule, shop.store_id, item.sku, now)) is not before and after is not None:
             item.keep(rule, after)
@@ -48,19 +48,16 @@ def judge(shop: Shop, item: Item, place: Place, windows: Windows) -> list[Alert]
     return changed
 
 
-def _now(shop: Shop, item: Item, shelf: Shelf, rule: Rule, found: Judged, severity: Severity, place: Place) -> Now:
-    ordered = shelf.on_order > 0
-    covered = ordered and (
-        found.verdict != "fire"
-        if rule == "reorder_point"
-        else rule == "stock_out"
-        and found.verdict == "fire"
-        and found.figures["position"] > found.figures["reorder_point"]
-    )
+def _now(item: Item, shelf: Shelf, rule: Rule, found: Judged, severity: Severity, place: Place) -> Now:
+    covered = False
+    if shelf.on_order > 0 and rule == "reorder_point":
+        covered = found.verdict != "fire"
+    elif shelf.on_order > 0 and rule == "stock_out" and found.verdict == "fire":
+        covered = found.figures["position"] > found.figures["reorder_point"]
     suppressed = ""
     if rule in ("reorder_point", "surge") and "stock_out" in item.episodes:
         suppressed = "stock_out says so"
-    return Now(shop.now, place, found.verdict, found.figures, severity, covered, suppressed)
+    return Now(place, found.verdict, found.figures, severity, covered, suppressed)
 
 
 def _severity(risk: int | None, shelf: Shelf, most: Severity) -> Severity:
@@ -92,9 +89,9 @@ def told(shop: Shop, item: Item, episode: Episode, place: Place, windows: Window
         days_of_cover=None if cover is None else f"{cover:.2f}",
         suggested_order=_plain(round(wanted * UNIT), QUANTITY_SCALE),
         lost_revenue_per_day=None if lost is None else _plain(lost, MONEY_SCALE),
-        window_start=_time(windows.start_of(shop.now)),
+        window_start=_time(windows.start_of(place.at)),
         raised_at=_time(episode.raised_at),
-        changed_at=_time(shop.now),
+        changed_at=_time(place.at),
         snoozed_until=None if episode.snoozed_until is None else _time(episode.snoozed_until),
         reason=episode.reason,
         currency=item.currency,

@@ -75,7 +75,12 @@ class Shop:
         self.ids = {name: at for name, at in self.ids.items() if at >= horizon}
 
     def settle(self, item: Item, windows: Windows) -> None:
-        """Forget an item's single moves before the horizon, where there are many."""
+        """Forget an item's single moves before the horizon, where there are many.
+
+        Before the store's first receipt there is none: movements of any age are taken.
+        """
+        if self.watermark is None:
+            return
         if len(item.position.recent) >= SETTLE_EVERY or item.orders.recent:
             item.position.settle(self.horizon(windows))
             item.orders.settle(self.horizon(windows))

@@ -17,9 +17,11 @@ def take_movement(state: RestockState, shop: Shop, message: Movement) -> bool:
 
     Movements are known by their id within grace; and by their offset in `stock.movements`, which a crash may repeat.
     """
-    if message.offset <= state.movements or message.movement_id in shop.ids:
+    if message.offset <= state.movements:
         return False
     state.movements = message.offset
+    if message.movement_id in shop.ids:
+        return False
     if shop.watermark is not None and message.occurred_at < shop.horizon(state.windows):
         raise Refused(
             "$.occurred_at",

@@ -24,19 +24,22 @@ def take_sales(state: RestockState, shop: Shop, message: Sales) -> list[str]:
         shop.applied = message.offset
         if shop.now // HOUR > hour:
             shop.forget(state.windows)
-    touched = [
-        sku
-        for currency, opened in message.opened.items()
-        for sku, totals in opened.items()
-        if _open(state, shop, sku, currency, message.offset, totals)
-    ]
-    touched += [
-        sku
-        for currency, purchases in message.purchases.items()
-        for sku, numbers in purchases.items()
-        if _purchases(state, shop, sku, currency, numbers)
-    ]
+    touched = [sku for sku, told in _by_sku(message.opened).items() if _open(state, shop, sku, message.offset, told)]
+    touched += [sku for sku, told in _by_sku(message.purchases).items() if _purchases(state, shop, sku, told)]
     return list(dict.fromkeys((*touched, *shop.to_judge())))
+
+
+def _by_sku(told: dict[str, dict[str, list[int]]]) -> dict[str, dict[str, list[int]]]:
+    """SKU -> currency -> numbers: what was sold of one in two currencies is taken up together, by one offset."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for currency, skus in told.items():
+        for sku, numbers in skus.items():
+            found.setdefault(sku, {})[currency] = numbers
+    return found
+
+
+def _rows(numbers: list[int], width: int) -> list[list[int]]:
+    return [numbers[at : at + width] for at in range(0, len(numbers), width)]
 
 
 def _begin_log(shop: Shop, log: int) -> None:
@@ -46,25 +49,30 @@ def _begin_log(shop: Shop, log: int) -> None:
         item.applied = UNTOLD
 
 
-def _open(state: RestockState, shop: Shop, sku: str, currency: str, offset: int, totals: list[int]) -> bool:
+def _open(state: RestockState, shop: Shop, sku: str, offset: int, told: dict[str, list[int]]) -> bool:
     item = shop.items.get(sku)
     if item is None or offset <= item.applied:
         return False
     windows, first = state.windows, not item.opened
     oldest = windows.oldest(shop.watermark)
-    rows = [totals[at : at + TOTAL_WIDTH] for at in range(0, len(totals), TOTAL_WIDTH)]
+    rows = sorted(
+        (start, units, revenue, currency)
+        for currency, totals in told.items()
+        for start, units, revenue in _rows(totals, TOTAL_WIDTH)
+    )
     fewer = item.position.replace_sales(
         offset,
         lambda at: windows.start_of(at) >= oldest,
         # A window's sales are taken for its last moment: so counts on the hour, or at midnight, rule exactly.
-        [(start + windows.width - 1, -units) for start, units, _ in rows],
+        [(start + windows.width - 1, -units) for start, units, *_ in rows],
     )
-    item.applied, item.currency = offset, currency
+    item.applied = offset
     if first:
         if rows and not item.demand.hours:
             item.demand.resume(min(shop.clock_of(rows[0][0]), item.demand.until))
-        for start, units, revenue in rows:
+        for start, units, revenue, currency in rows:
             if units > 0:
+                item.paid_in(currency)
                 item.demand.bought(shop.clock_of(start), units, revenue)
     elif fewer < 0:  # sales of which nobody has told before
         item.demand.bought(shop.trading.done, -fewer, 0)
@@ -72,18 +80,19 @@ def _open(state: RestockState, shop: Shop, sku: str, currency: str, offset: int,
     return True
 
 
-def _purchases(state: RestockState, shop: Shop, sku: str, currency: str, numbers: list[int]) -> bool:
+def _purchases(state: RestockState, shop: Shop, sku: str, told: dict[str, list[int]]) -> bool:
     item = shop.items.get(sku)
     if item is None or not item.opened:
         return False
-    if currency != item.currency:
-        item.currency, item.demand.revenue = currency, 0.0
     item.promote(state.is_promoted(shop, sku), shop.trading.done)
     applied = item.applied
-    for at in range(0, len(numbers), PURCHASE_WIDTH):
-        offset, occurred_at, units, restocked, revenue = numbers[at : at + PURCHASE_WIDTH]
+    purchases = sorted(
+        (purchase, currency) for currency, numbers in told.items() for purchase in _rows(numbers, PURCHASE_WIDTH)
+    )
+    for (offset, occurred_at, units, restocked, revenue), currency in purchases:
         if offset <= applied:
             continue
+        item.paid_in(currency)
         item.sold(shop.clock_of(occurred_at), occurred_at, offset, units, restocked, revenue)
         item.applied = max(item.applied, offset)
     item.observe(shop.trading.done)

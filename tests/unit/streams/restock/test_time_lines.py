@@ -334,3 +334,66 @@ def test_an_action_that_is_told_again_acts_once():
     feed.act("snooze", feed.alerts[0].alert_id, until="Mon 12:00")
     feed.tell(again)
     assert feed.lines() == ["stock_out raised", "stock_out acknowledged", "stock_out snoozed"]
+
+
+def test_sales_in_two_currencies_all_come_off():
+    feed = Feed()
+    feed.sell("Mon 07:55", units=0)
+    feed.move("count", "Mon 08:00", 10)
+    start = at("Mon 08:10")
+    feed.tell(
+        Sales(
+            log=1, offset=2, store_id="12", watermark=start + 60_000_000, receipts=[],
+            opened={"NOK": {"milk": [start, UNIT, 20_000]}, "SEK": {"milk": [start, 2 * UNIT, 40_000]}},
+        )
+    )  # fmt: skip
+    assert feed.on_hand == 7
+    feed.tell(
+        Sales(
+            log=1, offset=5, store_id="12", watermark=at("Mon 09:00"), receipts=[],
+            purchases={
+                "NOK": {"milk": [5, at("Mon 09:00"), UNIT, 0, 20_000]},
+                "SEK": {"milk": [4, at("Mon 08:59"), 2 * UNIT, 0, 40_000]},
+            },
+        )
+    )  # fmt: skip
+    assert feed.on_hand == 4
+    assert feed.item.currency == "NOK"
+
+
+def test_what_is_opened_again_without_a_sale_keeps_its_price():
+    feed = counted(10)
+    feed.sell("Mon 09:00", 2)
+    price = feed.item.demand.price()
+    feed.receipt += 1
+    feed.sell("Mon 09:01", 0)
+    feed.tell(
+        Sales(
+            log=1, offset=feed.receipt, store_id="12", watermark=at("Mon 10:00"), receipts=[], opened={"": {"milk": []}}
+        )
+    )
+    assert (feed.item.currency, feed.item.demand.price()) == ("NOK", price)
+
+
+def test_a_count_after_a_closed_weekend_is_of_its_own_morning():
+    # the last receipt on Sat 20:00; on Mon 07:00 somebody counts 0: an alert of Monday, not one that is two days old
+    feed = counted(10)
+    feed.sell("Sat 20:00", 1)
+    (raised,) = [one for one in feed.move("count", "Mon+7 07:00", 0) if one.rule == "stock_out"]
+    assert (raised.raised_at, raised.changed_at) == ("2026-11-30T07:00:00Z", "2026-11-30T07:00:00Z")
+
+
+def test_before_the_first_receipt_an_old_count_may_come_after_newer_movements():
+    feed = Feed()
+    feed.move("delivery", "Mon 08:00", 5)
+    for number in range(70):
+        feed.move("adjustment", "Sun 08:00", 1, movement_id=f"a{number}")
+    feed.move("count", "Mon 07:00", 10)
+    assert feed.on_hand == 85
+
+
+def test_a_movement_that_comes_again_under_another_offset_is_told_no_more():
+    feed = counted(10)
+    feed.move("delivery", "Mon 09:00", 4, movement_id="d1")
+    feed.move("delivery", "Mon 09:00", 4, movement_id="d1")
+    assert feed.state.movements == feed.movements
