@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from schemas.stock import Kind
+from schemas.stock import StockMovement
 
 # Of one purchase: offset of its receipt, when it occurred, units, units put back on the shelf, revenue; signed.
 PURCHASE_WIDTH = 5
@@ -39,19 +39,10 @@ class Sales(msgspec.Struct, frozen=True, gc=False, tag="sales", tag_field="type"
     opened: dict[str, dict[str, list[int]]] = {}
 
 
-class Movement(msgspec.Struct, frozen=True, gc=False, tag="movement", tag_field="type", kw_only=True):
+class Movement(StockMovement, frozen=True, gc=False, tag="movement", tag_field="type", kw_only=True):
     """A message of `stock.movements`, as it stands at `offset` there."""
 
     offset: int
-    movement_id: str
-    store_id: str
-    sku: str
-    kind: Kind
-    quantity: int
-    occurred_at: int
-    expected_at: int | None = None
-    alert_id: str = ""
-    order_id: str = ""
 
 
 class Action(msgspec.Struct, frozen=True, gc=False, tag="action", tag_field="type", kw_only=True):

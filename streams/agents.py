@@ -16,12 +16,12 @@ from typing import Any, Protocol
 
 from faust.types import TP
 
-from schemas.errors import Again, Stop
 from streams.chunks import AFTER_SEEK, Chunk
 from streams.feed import opening
 from streams.flush import TOMBSTONES, Acknowledged, Commit, Operation, Role, Send, flush
 from streams.fold import Fold, fold
 from streams.framed import Message
+from streams.guard import guarded
 from streams.metrics import forget, observe
 from streams.records import fingerprint
 from streams.same_log import check_start, recreated
@@ -185,22 +185,10 @@ class Folding:
         for task in tasks:
             task.took = self._room.set
             self.tasks[task.state.partition] = task
-            self._running[task.state.partition] = asyncio.create_task(self._guard(task))
+            self._running[task.state.partition] = asyncio.create_task(
+                guarded(task.run(), f"partition {task.state.partition}", self._crash)
+            )
         return True
-
-    async def _guard(self, task: PartitionTask) -> None:
-        try:
-            await task.run()
-        except asyncio.CancelledError:
-            own = asyncio.current_task()
-            if own is None or own.cancelling():
-                raise
-            await self._crash(Again(f"Kafka's client cancelled what partition {task.state.partition} waited for."))
-        except Stop as stop:
-            await self._crash(stop)
-        except Exception as fault:
-            log.exception("partition %d: the fold failed", task.state.partition)
-            await self._crash(fault)
 
     async def take(self, chunk: Chunk, ack: Callable[[int], None]) -> None:
         """Queue a chunk for its partition; one of a partition that is no longer ours is dropped, unacked."""

@@ -16,7 +16,7 @@ from schemas.feed import Movement
 from streams.agents import Outlet
 from streams.framed import Message
 from streams.metrics import alerted
-from streams.restock.decide import Decided, decide
+from streams.restock.decide import decide
 from streams.restock.item import Item
 from streams.restock.shop import Shop
 from streams.restock.standing import standing
@@ -91,27 +91,23 @@ class RestockPart:
                 # Whoever reads it passes over it: all decide alike.
                 log.warning("restock.feed, partition %d, offset %d: %s", self.partition, record.offset, fault)
                 continue
-            before = self._known(message)
             decided = decide(self.state, record.offset, message)
-            if isinstance(message, Movement) and before is False and self._known(message) and self.tracking.ready:
-                self.tracking.track(message.store_id, message.sku, opened=False)
+            if decided.tracked is not None and self.tracking.ready:
+                self.tracking.track(*decided.tracked, opened=False)
                 self.tracked()
             self._dirty.update({(shop.store_id, item.sku): (shop, item) for shop, item in decided.touched})
             if record.offset > self.sent_until:
                 alerts += ((record.offset, one) for one in decided.alerts)
-                letters += self._letters(decided)
+                letters += (
+                    self._letter(one.offset, one.store_id.encode(), feed.encode(one), fault)
+                    for one, fault in decided.refused
+                )
         if letters:
             await self._outlet.send("rejected", self.partition, letters)
             await self._outlet.acknowledged()
         await self._send(alerts)
         self.state.applied = max(self.state.applied, records[-1].offset)
         self.sent_until = max(self.sent_until, self.state.applied)
-
-    def _known(self, message: feed.FeedMessage) -> bool | None:
-        if not isinstance(message, Movement):
-            return None
-        shop = self.state.shops.get(message.store_id)
-        return shop is not None and message.sku in shop.items
 
     async def _send(self, alerts: Sequence[tuple[int, Alert]]) -> None:
         """Send alerts, a batch after the other, each of which says up to where all are sent once it has landed."""
@@ -138,20 +134,9 @@ class RestockPart:
         await self._outlet.send("positions", self.partition, told)
         await self._outlet.acknowledged()
 
-    def _letters(self, decided: Decided) -> list[Message]:
-        letters = [
-            DeadLetter(
-                one.store_id.encode(),
-                feed.encode(one),
-                fault.reason,
-                fault.path,
-                self._stock_topic,
-                self.partition,
-                one.offset,
-            )
-            for one, fault in decided.refused
-        ]
-        return [(letter.key, letter.value, letter.headers()) for letter in letters]
+    def _letter(self, offset: int, key: bytes | None, value: bytes | None, fault: Refused) -> Message:
+        letter = DeadLetter(key, value, fault.reason, fault.path, self._stock_topic, self.partition, offset)
+        return letter.key, letter.value, letter.headers()
 
     async def take_movements(self, records: Sequence[LogRecord]) -> None:
         """Tell the feed of stock movements, in their order; what is none is rejected with its reason."""
@@ -161,11 +146,7 @@ class RestockPart:
             try:
                 told.append(self._told(record))
             except Refused as fault:
-                key, value = kept(record.key), kept(record.value)
-                letter = DeadLetter(
-                    key, value, fault.reason, fault.path, self._stock_topic, self.partition, record.offset
-                )
-                letters.append((letter.key, letter.value, letter.headers()))
+                letters.append(self._letter(record.offset, kept(record.key), kept(record.value), fault))
         if letters:
             await self._outlet.send("rejected", self.partition, letters)
         if told:

@@ -20,7 +20,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas.errors import Stop
+from streams.guard import guarded
 from streams.log_reader import look, read_on
 from streams.restock_part import RestockPart, sent_until
 
@@ -48,7 +48,8 @@ class Restocking:
     def start(self, parts: list[RestockPart]) -> None:
         """Begin with the parts of an assignment; those of the one before were dropped."""
         if parts:
-            self._running = asyncio.create_task(self._guard({part.partition: part for part in parts}))
+            work = self._run({part.partition: part for part in parts})
+            self._running = asyncio.create_task(guarded(work, "restock", self._crash))
 
     async def drop(self) -> None:
         """Stop, wherever it is: the next owner goes on from the feed."""
@@ -56,17 +57,6 @@ class Restocking:
         if running is not None:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-
-    async def _guard(self, parts: dict[int, RestockPart]) -> None:
-        try:
-            await self._run(parts)
-        except asyncio.CancelledError:
-            raise
-        except Stop as stop:
-            await self._crash(stop)
-        except Exception as fault:
-            log.exception("restock failed")
-            await self._crash(fault)
 
     async def _run(self, parts: dict[int, RestockPart]) -> None:
         for partition, offset in (await self._sent_until(list(parts))).items():

@@ -22,11 +22,15 @@ _ACTION = "\0"
 
 @dataclass(slots=True)
 class Decided:
-    """What came of a message: alerts that changed, in order; movements that are refused; the items it concerned."""
+    """What came of a message: alerts that changed, in order; movements that are refused; the items it concerned.
+
+    `tracked` is a store and a SKU that is tracked from here on.
+    """
 
     alerts: list[Alert] = field(default_factory=list)
     refused: list[tuple[Movement, Refused]] = field(default_factory=list)
     touched: list[tuple[Shop, Item]] = field(default_factory=list)
+    tracked: tuple[str, str] | None = None
 
 
 def decide(state: RestockState, offset: int, message: FeedMessage) -> Decided:
@@ -64,12 +68,15 @@ def _judge(state: RestockState, shop: Shop, offset: int, skus: Iterable[str], at
 
 def _movement(state: RestockState, offset: int, message: Movement, done: Decided) -> None:
     shop = state.shop(message.store_id)
+    known = message.sku in shop.items
     try:
         moved = take_movement(state, shop, message)
     except Refused as fault:
         done.refused.append((message, fault))
         return
     if moved:
+        if not known:
+            done.tracked = shop.store_id, message.sku
         # A count of the morning is of the morning, though the store has sold nothing since last night.
         _judge(state, shop, offset, [message.sku], max(shop.now, message.occurred_at), done)
 
@@ -87,8 +94,10 @@ def _action(state: RestockState, offset: int, message: Action, done: Decided) ->
             after = acted(episode, message.kind, message.until, now)
             if after is episode:
                 return
+            shelf = item.shelf(shop.trading, shop.now)
+            assert shelf is not None, "an alert is of an item that was counted"
             item.keep(rule, after)
-            done.alerts.append(told(shop, item, after, now.place, state.windows))
+            done.alerts.append(told(shop, item, shelf, after, now.place, state.windows))
             done.touched.append((shop, item))
             if message.until is not None:
                 shop.remind(message.until, item.sku)

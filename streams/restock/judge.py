@@ -39,7 +39,7 @@ def judge(shop: Shop, item: Item, place: Place, windows: Windows) -> list[Alert]
         # Until it stays: an alert that what is on order covers is raised, and ordered at once, whoever looks next.
         while (after := judged(before, rule, shop.store_id, item.sku, now)) is not before and after is not None:
             item.keep(rule, after)
-            changed.append(told(shop, item, after, place, windows))
+            changed.append(told(shop, item, shelf, after, place, windows))
             before = None if after.state == "resolved" else after
             if before is None:
                 break
@@ -69,10 +69,8 @@ def _severity(risk: int | None, shelf: Shelf, most: Severity) -> Severity:
     return "warning" if risk >= shelf.policy.warning_per_day else "info"
 
 
-def told(shop: Shop, item: Item, episode: Episode, place: Place, windows: Windows) -> Alert:
+def told(shop: Shop, item: Item, shelf: Shelf, episode: Episode, place: Place, windows: Windows) -> Alert:
     """An alert as it goes out."""
-    shelf = item.shelf(shop.trading, shop.now)
-    assert shelf is not None, "an alert is of an item that was counted"
     levels, cover, lost = rules.reorder_levels(shelf), rules.days_of_cover(shelf), rules.lost_a_day(shelf)
     wanted = rules.suggested((shelf.on_hand + shelf.on_order) / UNIT, levels, shelf.policy)
     return Alert(

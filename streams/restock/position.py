@@ -32,13 +32,12 @@ class Position:
         if self.on_hand is not None and occurred_at > self.counted_at:
             self.on_hand += quantity
 
-    def count(self, occurred_at: int, quantity: int) -> bool:
-        """Somebody counted; of two of the same moment the one that arrives later rules. Says whether this one does."""
+    def count(self, occurred_at: int, quantity: int) -> None:
+        """Somebody counted; of two counts of the same moment the one that arrives later rules."""
         if self.on_hand is not None and occurred_at < self.counted_at:
-            return False
+            return
         self.counted_at = occurred_at
         self.on_hand = quantity + sum(moved for at, moved, _ in self.recent if at > occurred_at)
-        return True
 
     def replace_sales(self, until: int, since: Callable[[int], bool], totals: Iterable[tuple[int, int]]) -> int:
         """Put totals of windows, as (moment, quantity), in the place of the sales whose offset is at most `until`.
