@@ -30,7 +30,7 @@ def everything(settings, topic):
         async with log.reader(settings) as consumer:
             return [
                 (part.partition, record.key, record.value)
-                for part, end in ends.items()
+                for part, end in sorted(ends.items())
                 async for records in log.read(consumer, part, end, lambda _: None)
                 for record in records
             ]
