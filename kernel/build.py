@@ -15,10 +15,11 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SOURCES = ["receipts.c", "records.c", "rows.c", "seen.c", "tombstones.c", "tracked.c"]
+SOURCES = ["items.c", "moves.c", "receipts.c", "records.c", "rows.c", "seen.c", "tell.c", "tombstones.c", "tracked.c"]
 # One name everywhere: ctypes does not mind what a library is called.
 LIBRARY = "tillstream_kernel.lib"
-FLAGS = ["-std=c11", "-O3", "-shared", "-fPIC"]
+# Without contraction every machine rounds alike, so that a replay elsewhere decides the same.
+FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-shared", "-fPIC"]
 
 
 def compiler() -> list[str]:

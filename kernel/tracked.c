@@ -1,32 +1,8 @@
 // Which lines of a chunk are of SKUs that their store tracks; see kernel/tracked.py.
 #include "columns.h"
-#include "mix.h"
-#include "text.h"
-
-// What a store tracks: SKUs one after the other, each up to its end, and where each stands by its hash (open addressing).
-typedef struct {
-    const uint8_t *text;
-    const int64_t *ends;
-    const int32_t *index;
-    int64_t mask;
-} Tracked;
+#include "tracked.h"
 
 enum { FOUND_RECEIPT, FOUND_LINE, FOUND_SKU, FOUND_WIDTH };
-
-static Span sku_at(const Tracked *tracked, int64_t at) {
-    int64_t begin = at ? tracked->ends[at - 1] : 0;
-    return (Span){tracked->text + begin, tracked->ends[at] - begin};
-}
-
-// The place of a SKU in an index, or the empty one where it would be.
-static int64_t place_of(const Tracked *tracked, Span sku, uint64_t seed) {
-    for (uint64_t at = hash_of(sku, seed);; at++) {
-        int64_t place = (int64_t)(at & (uint64_t)tracked->mask);
-        if (tracked->index[place] < 0) return place;
-        Span other = sku_at(tracked, tracked->index[place]);
-        if (other.length == sku.length && memcmp(other.at, sku.at, (size_t)sku.length) == 0) return place;
-    }
-}
 
 // Fill the index of SKUs, all of which differ; it has mask + 1 places, more than there are SKUs.
 void index_skus(int64_t many, const uint8_t *text, const int64_t *ends, uint64_t seed, int64_t mask, int32_t *index) {

@@ -14,22 +14,24 @@ from kernel.sums import joined
 
 FOUND_WIDTH = 3
 # Nobody outside may know where a SKU comes to stand in a table.
-_SEED = secrets.randbits(64)
+SEED = secrets.randbits(64)
 
 
 class TrackedSkus:
-    """What one store tracks, to be looked up by the kernel."""
+    """What one store tracks, to be looked up by the kernel; `longest` is the length of the longest SKU in bytes."""
 
-    __slots__ = ("_ends", "_index", "_text", "skus", "table")
+    __slots__ = ("_ends", "_index", "_text", "longest", "skus", "table")
 
     def __init__(self, skus: Sequence[str]) -> None:
         self.skus = list(skus)
-        self._text, self._ends = joined([sku.encode() for sku in self.skus])
+        encoded = [sku.encode() for sku in self.skus]
+        self._text, self._ends = joined(encoded)
+        self.longest = max(map(len, encoded), default=0)
         places = 1 << (2 * len(self.skus) + 1).bit_length()
         self._index = array("i", bytes(4 * places))
         text = ctypes.cast(ctypes.c_char_p(self._text), ctypes.c_void_p).value
         self.table = TRACKED(text, address(self._ends), address(self._index), places - 1)
-        kernel().index_skus(len(self.skus), text, address(self._ends), _SEED, places - 1, address(self._index))
+        kernel().index_skus(len(self.skus), text, address(self._ends), SEED, places - 1, address(self._index))
 
 
 def find_tracked(
@@ -53,7 +55,7 @@ def find_tracked(
             reading.records.text,
             len(reading.records.text),
             more,
-            _SEED,
+            SEED,
             address(room),
         )
         return array("q", room[: FOUND_WIDTH * many])

@@ -20,6 +20,11 @@ TOTAL_WIDTH = 3
 ActionKind = Literal["acknowledge", "snooze", "resolve"]
 
 
+# currency -> SKU -> numbers, PURCHASE_WIDTH of each purchase, or TOTAL_WIDTH of each window.
+Told = dict[str, dict[str, list[int]]]
+NOTHING = b"{}"
+
+
 class Sales(msgspec.Struct, frozen=True, gc=False, tag="sales", tag_field="type", kw_only=True):
     """What one store sold of tracked SKUs in a chunk of `pos.receipts` whose last offset is `offset`.
 
@@ -27,7 +32,8 @@ class Sales(msgspec.Struct, frozen=True, gc=False, tag="sales", tag_field="type"
     `receipts` the windows that the chunk has touched, each with the receipts counted in it so far. `purchases` are
     currency -> SKU -> PURCHASE_WIDTH numbers for each receipt in which it occurs. `opened` are SKUs that have become
     tracked: what the open windows hold of each up to and with `offset`, TOTAL_WIDTH numbers a window, as if its sales
-    had occurred in its last moment; purchases up to that offset are in it.
+    had occurred in its last moment; purchases up to that offset are in it. The purchases are left as they stand (see
+    `purchases_of` and `purchases_in`): there are many, and the kernel reads them.
     """
 
     log: int
@@ -35,8 +41,8 @@ class Sales(msgspec.Struct, frozen=True, gc=False, tag="sales", tag_field="type"
     store_id: str
     watermark: int
     receipts: list[Annotated[list[int], Meta(min_length=2, max_length=2)]]
-    purchases: dict[str, dict[str, list[int]]] = {}
-    opened: dict[str, dict[str, list[int]]] = {}
+    purchases: msgspec.Raw = msgspec.Raw(NOTHING)
+    opened: Told = {}
 
 
 class Movement(StockMovement, frozen=True, gc=False, tag="movement", tag_field="type", kw_only=True):
@@ -114,6 +120,19 @@ FeedMessage = Sales | Movement | Action | PoliciesSet | Catalogue | Campaign
 
 _decoder = msgspec.json.Decoder(FeedMessage)
 _encoder = msgspec.json.Encoder()
+
+
+_purchases = msgspec.json.Decoder(Told)
+
+
+def purchases_of(told: Told) -> msgspec.Raw:
+    """Purchases as `Sales` has them."""
+    return msgspec.Raw(_encoder.encode(told))
+
+
+def purchases_in(told: msgspec.Raw) -> Told:
+    """What they say; raises msgspec.MsgspecError where they are none."""
+    return _purchases.decode(told)
 
 
 def encode(message: FeedMessage) -> bytes:

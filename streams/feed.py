@@ -13,16 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from kernel.reading import GROUP, LINE_WIDTH, MOMENT, RESTOCKED, REVENUE, UNITS, currency_of
-from kernel.tracked import FOUND_WIDTH, find_tracked
-from schemas.feed import PURCHASE_WIDTH, Sales, encode
+from kernel.tell import tell_purchases
+from kernel.tracked import FOUND_WIDTH, TrackedSkus, find_tracked
+from schemas.feed import NOTHING, PURCHASE_WIDTH, Sales, Told, encode, purchases_of
 from schemas.window import Rows
 from streams.chunk_read import ChunkRead
 from streams.framed import Message
 from streams.state import PartitionState, Store, StoreWindow, decode_window
 from streams.tracking import Tracking
-
-# currency -> SKU -> numbers, as schemas.feed.Sales has purchases and totals.
-Told = dict[str, dict[str, list[int]]]
 
 _rows = msgspec.msgpack.Decoder(Rows)
 
@@ -44,13 +42,11 @@ def tell(
     counted: dict[str, list[list[int]]] = {}
     for window, many in zip(windows, receipts, strict=True):
         counted.setdefault(window.store_id, []).append([window.start, many])
-    found = find_tracked(chunk.reading, chunk.starts, array("q", chunk.numbers), tracked)
-    purchases = _purchases(chunk, found, [one.skus if one else [] for one in tracked])
-    stores = [name for name, one in zip(chunk.names, tracked, strict=True) if one and name in counted]
+    purchases = _purchases(chunk, tracked)
     told = [
-        _sales(tracking, state.stores[name], name, last, counted[name], purchases.get(number, {}))
-        for number, name in enumerate(chunk.names)
-        if name in stores
+        _sales(tracking, state.stores[name], name, last, counted[name], purchases[number])
+        for number, (name, one) in enumerate(zip(chunk.names, tracked, strict=True))
+        if one and name in counted
     ]
     return [*told, *opening(tracking, state, last)]
 
@@ -67,7 +63,7 @@ def opening(tracking: Tracking, state: PartitionState, last: int) -> list[Messag
             tracking.put_back(name)
             continue
         counted, totals = _totals(store, skus)
-        told.append(_sales(tracking, store, name, last, counted, {}, totals))
+        told.append(_sales(tracking, store, name, last, counted, msgspec.Raw(NOTHING), totals))
     return told
 
 
@@ -77,7 +73,7 @@ def _sales(
     name: str,
     last: int,
     counted: list[list[int]],
-    purchases: Told,
+    purchases: msgspec.Raw,
     opened: Told | None = None,
 ) -> Message:
     assert store.watermark is not None, "only a folded receipt gives it windows"
@@ -93,11 +89,19 @@ def _sales(
     return name.encode(), encode(message), []
 
 
-def _purchases(chunk: ChunkRead, found: Sequence[int], skus: Sequence[Sequence[str]]) -> dict[int, Told]:
+def _purchases(chunk: ChunkRead, tracked: Sequence[TrackedSkus | None]) -> list[msgspec.Raw]:
     """By the store's number; lines of one SKU in one receipt are one purchase."""
-    told: dict[int, Told] = {}
-    if not found:
-        return told
+    numbers = array("q", chunk.numbers)
+    found = find_tracked(chunk.reading, chunk.starts, numbers, tracked)
+    told = tell_purchases(chunk.reading, found, numbers, tracked)
+    if told is not None:
+        return [msgspec.Raw(one or NOTHING) for one in told]
+    return [purchases_of(one) for one in _unusual(chunk, found, [one.skus if one else [] for one in tracked])]
+
+
+def _unusual(chunk: ChunkRead, found: Sequence[int], skus: Sequence[Sequence[str]]) -> list[Told]:
+    """The same where the kernel does not write it: a store sold in two currencies, or an id needs an escape in JSON."""
+    told: list[Told] = [{} for _ in skus]
     offsets, moments, groups = chunk.offsets, chunk.reading.column(MOMENT), chunk.reading.column(GROUP)
     lines = chunk.reading.lines
     for at in range(0, len(found), FOUND_WIDTH):
@@ -106,7 +110,7 @@ def _purchases(chunk: ChunkRead, found: Sequence[int], skus: Sequence[Sequence[s
         begin = line * LINE_WIDTH
         units, restocked, revenue = lines[begin + UNITS], lines[begin + RESTOCKED], lines[begin + REVENUE]
         currency = currency_of(groups[receipt])
-        purchases = told.setdefault(store, {}).setdefault(currency, {}).setdefault(skus[store][number], [])
+        purchases = told[store].setdefault(currency, {}).setdefault(skus[store][number], [])
         if purchases and purchases[-PURCHASE_WIDTH] == offsets[receipt]:
             purchases[-3] += units
             purchases[-2] += restocked

@@ -86,16 +86,14 @@ class RestockPart:
         letters: list[Message] = []
         for record in records:
             try:
-                message = feed.decode(record.value or b"")
-            except msgspec.MsgspecError as fault:
+                decided = decide(self.state, record.offset, feed.decode(record.value or b""))
+            except (msgspec.MsgspecError, OverflowError) as fault:
                 # Whoever reads it passes over it: all decide alike.
                 log.warning("restock.feed, partition %d, offset %d: %s", self.partition, record.offset, fault)
                 continue
-            decided = decide(self.state, record.offset, message)
             if decided.tracked is not None and self.tracking.ready:
                 self.tracking.track(*decided.tracked, opened=False)
                 self.tracked()
-            self._dirty.update({(shop.store_id, item.sku): (shop, item) for shop, item in decided.touched})
             if record.offset > self.sent_until:
                 alerts += ((record.offset, one) for one in decided.alerts)
                 letters += (

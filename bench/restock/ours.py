@@ -13,7 +13,7 @@ from restock.chain import OPEN_HOURS, Chain
 from restock.player import Alarm, Order, Sale
 from restock.shelves import Shelves
 from restock.silence import Silences
-from schemas.feed import Campaign, Catalogue, FeedMessage, Known, Movement, PoliciesSet, PolicySetting
+from schemas.feed import Campaign, Catalogue, FeedMessage, Known, Movement, PoliciesSet, PolicySetting, purchases_of
 from schemas.feed import Sales as SalesMessage
 from schemas.stock import Kind
 from streams.restock.decide import decide
@@ -84,7 +84,7 @@ class Ours:
         self._tell(
             SalesMessage(
                 log=1, offset=self._receipt[store], store_id=f"{store}", watermark=self._watermark[store],
-                receipts=[[BEGIN + at * HOUR, known[at]] for at in sorted(totals)], purchases={"NOK": purchases},
+                receipts=[[BEGIN + at * HOUR, known[at]] for at in sorted(totals)], purchases=purchases_of({"NOK": purchases}),
             )
         )  # fmt: skip
         if self.silences is not None:

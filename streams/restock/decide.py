@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from schemas.alert import Alert
 from schemas.errors import Refused
-from schemas.feed import Action, Campaign, Catalogue, FeedMessage, Movement, PoliciesSet, Sales
+from schemas.feed import Action, Catalogue, FeedMessage, Movement, PoliciesSet, Sales
 from streams.restock.episode import Now, Place, acted
 from streams.restock.item import Item
 from streams.restock.judge import judge, told
@@ -22,14 +22,13 @@ _ACTION = "\0"
 
 @dataclass(slots=True)
 class Decided:
-    """What came of a message: alerts that changed, in order; movements that are refused; the items it concerned.
+    """What came of a message: alerts that changed, in order; movements that are refused.
 
-    `tracked` is a store and a SKU that is tracked from here on.
+    `tracked` is a store and a SKU that is tracked from here on. Which items it concerned their store's table knows.
     """
 
     alerts: list[Alert] = field(default_factory=list)
     refused: list[tuple[Movement, Refused]] = field(default_factory=list)
-    touched: list[tuple[Shop, Item]] = field(default_factory=list)
     tracked: tuple[str, str] | None = None
 
 
@@ -52,7 +51,7 @@ def decide(state: RestockState, offset: int, message: FeedMessage) -> Decided:
     elif isinstance(message, Catalogue):
         state.set_catalogue(message)
     else:
-        _campaign(state, message)
+        state.set_campaign(message)
     return done
 
 
@@ -61,9 +60,14 @@ def _judge(state: RestockState, shop: Shop, offset: int, skus: Iterable[str], at
         item = shop.items[sku]
         state.apply_policy(shop, item)
         done.alerts += judge(shop, item, Place(state.partition, offset, at), state.windows)
-        done.touched.append((shop, item))
         shop.watch(item)
         shop.settle(item, state.windows)
+        _note(shop, item)
+
+
+def _note(shop: Shop, item: Item) -> None:
+    item.note()
+    shop.table.touched[item.number] = 1
 
 
 def _movement(state: RestockState, offset: int, message: Movement, done: Decided) -> None:
@@ -98,19 +102,10 @@ def _action(state: RestockState, offset: int, message: Action, done: Decided) ->
             assert shelf is not None, "an alert is of an item that was counted"
             item.keep(rule, after)
             done.alerts.append(told(shop, item, shelf, after, now.place, state.windows))
-            done.touched.append((shop, item))
+            _note(shop, item)
             if message.until is not None:
                 shop.remind(message.until, item.sku)
             return
-
-
-def _campaign(state: RestockState, message: Campaign) -> None:
-    state.campaigns[message.campaign_id] = message
-    for shop in state.shops.values():
-        for sku in message.skus:
-            if sku in shop.items and (not message.stores or shop.store_id in message.stores):
-                shop.remind(message.since, sku)
-                shop.remind(message.until, sku)
 
 
 def _remind_all(state: RestockState, since: int) -> None:

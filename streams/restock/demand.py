@@ -11,9 +11,11 @@ Hours without stock are censored: nothing can be bought, so they are no evidence
 
 from __future__ import annotations
 
+import ctypes
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from kernel.library import DEMAND
 
 # Standard trading hours after which evidence weighs 1/e: six weeks of twelve hours.
 MEMORY = 500.0
@@ -76,27 +78,34 @@ class Silence(NamedTuple):
     probability: float
 
 
-@dataclass(slots=True)
-class Demand:
+class Demand(DEMAND):
     """Sums of what was seen, each weighing less the longer ago it was.
 
     `hours` of evidence; in these so many `purchases`, `units`, `squares` (of units of a purchase) and `revenue` (ten-
     thousandths). `until` is the store's clock up to which the hours are counted. `last` is what it showed at the last
-    purchase, or when somebody last stood at the shelf; `known` the purchases and hours of evidence by then. `uneven` is
-    1 for a Poisson process, more where long silences are more frequent: -ln of a silence's probability is exponentially
-    distributed then, so half the mean of its square.
+    purchase, or when somebody last stood at the shelf; `known_purchases` and `known_hours` the purchases and hours of
+    evidence by then. `uneven` is 1 for a Poisson process, more where long silences are more frequent: -ln of a
+    silence's probability is exponentially distributed then, so half the mean of its square.
+
+    The numbers lie where the kernel reaches them: kernel/items.c does `observe` and `bought` for the many purchases of
+    a message, to the same numbers.
     """
 
-    hours: float = 0.0
-    purchases: float = 0.0
-    units: float = 0.0
-    squares: float = 0.0
-    revenue: float = 0.0
-    until: float = 0.0
-    last: float = 0.0
-    known: tuple[float, float] = (0.0, 0.0)
-    uneven: float = 1.0
-    censored: bool = False
+    def __init__(self) -> None:
+        super().__init__(uneven=1.0)
+
+    @classmethod
+    def of(cls, numbers: ctypes.Structure, at: int) -> Demand:
+        """The demand that stands in other numbers, from a byte on."""
+        found = cls.from_buffer(numbers, at)
+        found.uneven = 1.0
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all numbers are the same."""
+        return isinstance(other, Demand) and bytes(self) == bytes(other)
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
 
     def observe(self, clock: float) -> None:
         """The store's clock has moved on; where the shelf was empty that says nothing."""
@@ -167,15 +176,15 @@ class Demand:
         self.until = self.last = clock
 
     def _learn_silence(self) -> None:
-        purchases, hours = self.known
+        purchases, hours = self.known_purchases, self.known_hours
         if purchases < FEWEST_TO_TELL or hours <= 0:
             return
         surprise = min(purchases * math.log1p((self.until - self.last) / hours), MOST_SURPRISE)
         self.uneven += (surprise * surprise / 2 - self.uneven) / SILENCES_REMEMBERED
 
     def _begin_silence(self) -> None:
-        self.last, self.known = self.until, (self.purchases, self.hours)
+        self.last, self.known_purchases, self.known_hours = self.until, self.purchases, self.hours
 
     def _at_last(self, prior: Prior) -> tuple[float, float]:
-        purchases, hours = self.known
-        return (purchases + PRIOR_HOURS * prior.rate) / max(1.0, self.uneven), hours + PRIOR_HOURS
+        shape = self.known_purchases + PRIOR_HOURS * prior.rate
+        return shape / max(1.0, self.uneven), self.known_hours + PRIOR_HOURS

@@ -40,9 +40,12 @@ class RestockState:
         """A SKU of a store, which is tracked from here on where it was not."""
         found = shop.items.get(sku)
         if found is None:
-            found = shop.items[sku] = Item(sku)
+            found = shop.items[sku] = Item(sku, len(shop.items), shop.moves)
+            shop.table.add(sku, found.numbers, found.demand)
             found.demand.resume(shop.trading.done)
             self._name(found)
+            for one in self.campaigns.values():
+                self._remind(shop, one, sku)
         return found
 
     def set_policies(self, message: PoliciesSet) -> bool:
@@ -62,8 +65,8 @@ class RestockState:
         """Give an item the policy that is in force now in its store."""
         in_force = [(version, policies) for since, version, policies in self.policies if since <= shop.now]
         if in_force and in_force[-1][0] != item.policy_version:
-            item.policy_version, policies = in_force[-1]
-            item.policy = policies.of(shop.store_id, item.sku, item.product.category)
+            version, policies = in_force[-1]
+            item.set_policy(policies.of(shop.store_id, item.sku, item.product.category), version)
 
     def set_catalogue(self, message: Catalogue) -> None:
         """Take up what SKUs are called, and what like stores sell of them."""
@@ -77,16 +80,37 @@ class RestockState:
         if known is None:
             return
         item.product = Product(known.name, known.department, known.category, known.brand)
-        item.policy_version = ""
+        item.policy_version = ""  # those of its category may be other ones now
+        item.numbers.ask = 1
         if known.purchases_an_hour is not None:
             item.prior = Prior(known.purchases_an_hour, known.units_a_purchase or 1.0)
 
-    def is_promoted(self, shop: Shop, sku: str) -> bool:
-        """Whether a campaign runs for a SKU in a store now."""
-        return any(
-            sku in one.skus and one.since <= shop.now < one.until and (not one.stores or shop.store_id in one.stores)
+    def set_campaign(self, message: Campaign) -> None:
+        """Take up a campaign, in the place of the one with its id."""
+        before = self.campaigns.get(message.campaign_id)
+        self.campaigns[message.campaign_id] = message
+        for shop in self.shops.values():
+            for sku in message.skus:
+                self._remind(shop, message, sku)
+            for sku in () if before is None else before.skus:
+                if sku in shop.items:
+                    shop.remind(shop.now, sku)
+
+    def _remind(self, shop: Shop, campaign: Campaign, sku: str) -> None:
+        if sku in shop.items and (not campaign.stores or shop.store_id in campaign.stores):
+            shop.remind(campaign.since, sku)
+            shop.remind(campaign.until, sku)
+
+    def promote(self, shop: Shop, item: Item) -> None:
+        """Whether a campaign runs for an item now decides which of its demands is under way."""
+        promoted = any(
+            item.sku in one.skus
+            and one.since <= shop.now < one.until
+            and (not one.stores or shop.store_id in one.stores)
             for one in self.campaigns.values()
         )
+        if item.promote(promoted, shop.trading.done):
+            shop.table.run(item.number, item.running())
 
 
 _SELECTORS = ("store", "sku", "category")

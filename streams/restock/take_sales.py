@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from schemas.feed import PURCHASE_WIDTH, TOTAL_WIDTH, Sales
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from schemas.feed import NOTHING, PURCHASE_WIDTH, TOTAL_WIDTH, Sales, Told, purchases_in
 from streams.restock.item import UNTOLD
 from streams.restock.shop import Shop
 from streams.restock.state import RestockState
@@ -24,12 +28,14 @@ def take_sales(state: RestockState, shop: Shop, message: Sales) -> list[str]:
         shop.applied = message.offset
         if shop.now // HOUR > hour:
             shop.forget(state.windows)
+    due = shop.take_due()
+    for sku in due:
+        state.promote(shop, shop.items[sku])
     touched = [sku for sku, told in _by_sku(message.opened).items() if _open(state, shop, sku, message.offset, told)]
-    touched += [sku for sku, told in _by_sku(message.purchases).items() if _purchases(state, shop, sku, told)]
-    return list(dict.fromkeys((*touched, *shop.to_judge())))
+    return list(dict.fromkeys((*touched, *_purchases(shop, message.purchases), *due, *shop.to_judge())))
 
 
-def _by_sku(told: dict[str, dict[str, list[int]]]) -> dict[str, dict[str, list[int]]]:
+def _by_sku(told: Told) -> dict[str, dict[str, list[int]]]:
     """SKU -> currency -> numbers: what was sold of one in two currencies is taken up together, by one offset."""
     found: dict[str, dict[str, list[int]]] = {}
     for currency, skus in told.items():
@@ -54,7 +60,7 @@ def _open(state: RestockState, shop: Shop, sku: str, offset: int, told: dict[str
     if item is None or offset <= item.applied:
         return False
     windows, first = state.windows, not item.opened
-    oldest = windows.oldest(shop.watermark)
+    oldest = -(-windows.oldest(shop.watermark) // windows.width) * windows.width  # where a window begins
     rows = sorted(
         (start, units, revenue, currency)
         for currency, totals in told.items()
@@ -62,7 +68,7 @@ def _open(state: RestockState, shop: Shop, sku: str, offset: int, told: dict[str
     )
     fewer = item.position.replace_sales(
         offset,
-        lambda at: windows.start_of(at) >= oldest,
+        oldest,
         # A window's sales are taken for its last moment: so counts on the hour, or at midnight, rule exactly.
         [(start + windows.width - 1, -units) for start, units, *_ in rows],
     )
@@ -80,20 +86,25 @@ def _open(state: RestockState, shop: Shop, sku: str, offset: int, told: dict[str
     return True
 
 
-def _purchases(state: RestockState, shop: Shop, sku: str, told: dict[str, list[int]]) -> bool:
-    item = shop.items.get(sku)
-    if item is None or not item.opened:
-        return False
-    item.promote(state.is_promoted(shop, sku), shop.trading.done)
-    applied = item.applied
-    purchases = sorted(
-        (purchase, currency) for currency, numbers in told.items() for purchase in _rows(numbers, PURCHASE_WIDTH)
-    )
-    for (offset, occurred_at, units, restocked, revenue), currency in purchases:
-        if offset <= applied:
+def _purchases(shop: Shop, told: msgspec.Raw) -> Iterable[str]:
+    """The SKUs that have to be judged for these purchases."""
+    if not shop.items or len(told) <= len(NOTHING):
+        return ()
+    asked = shop.table.take(bytes(told), shop.seen(), shop.moves)
+    return _unusual(shop, purchases_in(told)) if asked is None else shop.named(asked)
+
+
+def _unusual(shop: Shop, told: Told) -> Iterator[str]:
+    """The same for what the kernel does not read: two currencies, or ids that need escapes in JSON."""
+    store = shop.seen()
+    for sku, currencies in _by_sku(told).items():
+        item = shop.items.get(sku)
+        if item is None or not item.opened:
             continue
-        item.paid_in(currency)
-        item.sold(shop.clock_of(occurred_at), occurred_at, offset, units, restocked, revenue)
-        item.applied = max(item.applied, offset)
-    item.observe(shop.trading.done)
-    return True
+        applied = item.applied
+        purchases = sorted(
+            (purchase, currency) for currency, numbers in currencies.items() for purchase in _rows(numbers, PURCHASE_WIDTH)
+        )
+        for purchase, currency in purchases:
+            shop.table.sell(item.number, purchase, currency, applied, store, shop.moves)
+        yield sku

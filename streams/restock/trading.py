@@ -7,6 +7,7 @@ of all its shelves stands still. Receipts that arrive late move it when they arr
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -39,9 +40,9 @@ class Trading:
     hour: int | None = None
     in_hour: int = 0
     before: int = 0
-    week: list[float] = field(default_factory=lambda: [0.0] * HOURS_A_WEEK)
+    week: array[float] = field(default_factory=lambda: array("d", [0.0] * HOURS_A_WEEK))
     weeks: list[int] = field(default_factory=lambda: [0] * HOURS_A_WEEK)
-    _sums: list[float] = field(default_factory=list, repr=False, compare=False)
+    _sums: array[float] = field(default_factory=lambda: array("d"), repr=False, compare=False)
     _summed: bool = field(default=False, repr=False, compare=False)
 
     def advance(self, now: int, receipts: int) -> bool:
@@ -83,10 +84,8 @@ class Trading:
         """How many standard hours of business are to be expected in so many days from now."""
         if days <= 0:
             return 0.0
-        if 0 in self.weeks:
+        if self.sums() is None:
             return days * HOURS_A_DAY
-        if not self._summed:
-            self._sums, self._summed = [0.0, *accumulate(self.week)], True
         whole, rest = divmod(days * 24, HOURS_A_WEEK)
         begin = now / HOUR % HOURS_A_WEEK
         end = begin + rest
@@ -105,6 +104,18 @@ class Trading:
             return 0.0
         share = now % HOUR / HOUR
         return max(0.0, self.in_hour + self.before * (1 - share)) / self.receipts_an_hour
+
+    def around(self, now: int) -> float:
+        """Standard hours of business that the sixty minutes before now let expect, or that were done in them if more."""
+        return max(self.ahead(now - HOUR, HOUR / DAY), self.last_hour(now))
+
+    def sums(self) -> tuple[array[float], array[float]] | None:
+        """Standard hours of each hour of the week, and of all before it (one more); None until a whole week is seen."""
+        if 0 in self.weeks:
+            return None
+        if not self._summed:
+            self._sums, self._summed = array("d", [0.0, *accumulate(self.week)]), True
+        return self.week, self._sums
 
     def a_day(self) -> float:
         """Standard hours of business of an average day."""

@@ -46,13 +46,13 @@ def test_a_purchase_of_a_tracked_sku_is_told_with_its_receipts_offset_and_time()
     (sales,) = told(tracking("a"), [message("t1", 1, [("a", "2", "30.00"), ("b", "1", "5.00")])])
     assert sales == Sales(
         log=1, offset=0, store_id="12", watermark=moment(1), receipts=[[moment(0), 1]],
-        purchases={"NOK": {"a": [0, moment(1), 2 * UNIT, 0, 30 * CROWN]}},
+        purchases=feed.purchases_of({"NOK": {"a": [0, moment(1), 2 * UNIT, 0, 30 * CROWN]}}),
     )  # fmt: skip
 
 
 def test_lines_of_one_sku_in_one_receipt_are_one_purchase():
     (sales,) = told(tracking("a"), [message("t1", 1, [("a", "2", "30.00"), ("b", "1", "5.00"), ("a", "1", "15.00")])])
-    assert sales.purchases == {"NOK": {"a": [0, moment(1), 3 * UNIT, 0, 45 * CROWN]}}
+    assert feed.purchases_in(sales.purchases) == {"NOK": {"a": [0, moment(1), 3 * UNIT, 0, 45 * CROWN]}}
 
 
 def test_what_is_not_folded_is_not_told():
@@ -62,21 +62,21 @@ def test_what_is_not_folded_is_not_told():
         message("t4", 71, [("a", "1", "1.00")], type="training"),
     ]  # fmt: skip
     (sales,) = told(tracking("a"), values)
-    assert sales.purchases == {"NOK": {"a": [0, moment(1), UNIT, 0, CROWN]}}
+    assert feed.purchases_in(sales.purchases) == {"NOK": {"a": [0, moment(1), UNIT, 0, CROWN]}}
     assert (sales.offset, sales.watermark) == (5, moment(70))
 
 
 def test_a_return_tells_what_stands_on_the_shelf_again_and_a_post_void_takes_back():
     lines = [("a", "2", "2.00", {"kind": "return", "restocked": True}), ("a", "1", "1.00", {"kind": "return"})]
     (sales,) = told(tracking("a"), [message("t1", 1, lines), message("t2", 2, [("a", "3", "3.00")], type="post_void")])
-    assert sales.purchases["NOK"]["a"] == [
+    assert feed.purchases_in(sales.purchases)["NOK"]["a"] == [
         0, moment(1), 0, 2 * UNIT, -3 * CROWN, 1, moment(2), -3 * UNIT, 0, -3 * CROWN,
     ]  # fmt: skip
 
 
 def test_a_store_that_tracks_something_tells_its_receipts_even_where_nothing_of_it_was_sold():
     (sales,) = told(tracking("a"), [message("t1", 1, [("b", "1", "1.00")])])
-    assert (sales.receipts, sales.purchases, sales.watermark) == ([[moment(0), 1]], {}, moment(1))
+    assert (sales.receipts, feed.purchases_in(sales.purchases), sales.watermark) == ([[moment(0), 1]], {}, moment(1))
 
 
 def test_a_store_that_tracks_nothing_tells_nothing():
@@ -91,9 +91,9 @@ def test_a_sku_that_becomes_tracked_is_opened_with_what_the_open_windows_hold():
     assert sales.opened == {
         "NOK": {"a": [moment(0), 2 * UNIT, 4 * CROWN, moment(5), UNIT, 2 * CROWN], "c": []}
     }  # fmt: skip
-    assert sales.purchases == {}
+    assert feed.purchases_in(sales.purchases) == {}
     (after,) = told(found, [*values, message("t9", 9, [("a", "1", "2.00")])], first=3)
-    assert (after.opened, list(after.purchases["NOK"])) == ({}, ["a"])
+    assert (after.opened, list(feed.purchases_in(after.purchases)["NOK"])) == ({}, ["a"])
 
 
 def test_a_store_without_receipts_is_opened_with_its_first():
@@ -110,7 +110,7 @@ def test_what_was_folded_before_the_feed_was_read_is_told_by_opening_again():
     assert not state.told
     found.begin()
     (sales,) = told(found, values, state, first=1)
-    assert (sales.opened, sales.purchases) == ({"NOK": {"a": [moment(0), 2 * UNIT, 4 * CROWN]}}, {})
+    assert (sales.opened, feed.purchases_in(sales.purchases)) == ({"NOK": {"a": [moment(0), 2 * UNIT, 4 * CROWN]}}, {})
     assert state.told
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from schemas.feed import Action, Movement, Sales
+from schemas.feed import Action, Movement, Sales, purchases_of
 from streams.restock.decide import decide
 from streams.restock.state import RestockState
 from streams.windows import Windows
@@ -62,7 +62,7 @@ class Feed:
         return self.tell(
             Sales(
                 log=1, offset=self.receipt, store_id=self.store, watermark=watermark,
-                receipts=[[start, self.receipts[start]]], purchases=purchases,
+                receipts=[[start, self.receipts[start]]], purchases=purchases_of(purchases),
             )
         )  # fmt: skip
 

@@ -6,7 +6,7 @@ import copy
 
 from hypothesis import strategies as st
 
-from schemas.feed import Action, Campaign, Movement, PoliciesSet, PolicySetting, Sales
+from schemas.feed import Action, Campaign, Movement, PoliciesSet, PolicySetting, Sales, purchases_of
 from streams.restock.decide import decide
 from streams.restock.state import RestockState
 from streams.windows import Windows
@@ -77,7 +77,7 @@ class Story:
         return self.tell(
             Sales(
                 log=1, offset=offset, store_id=store, watermark=max(now, self._watermark(store)),
-                receipts=[[start, known[start]]], purchases=purchases,
+                receipts=[[start, known[start]]], purchases=purchases_of(purchases),
             )
         )  # fmt: skip
 

@@ -10,7 +10,7 @@ import random
 
 import pytest
 
-from schemas.feed import Movement, PoliciesSet, PolicySetting, Sales
+from schemas.feed import Movement, PoliciesSet, PolicySetting, Sales, purchases_in, purchases_of
 from streams.restock.decide import decide
 from streams.restock.state import RestockState
 from streams.windows import Windows
@@ -72,7 +72,7 @@ def a_day(seed):
             log.append(
                 Sales(
                     log=1, offset=receipt, store_id="1", watermark=watermark, receipts=[[start, receipts[start]]],
-                    purchases=purchases,
+                    purchases=purchases_of(purchases),
                 )
             )  # fmt: skip
         else:
@@ -91,7 +91,7 @@ def stock(told, sku):
     on_hand = ruling.quantity
     for one in told:
         if isinstance(one, Sales):
-            for numbers in one.purchases.values():
+            for numbers in purchases_in(one.purchases).values():
                 _, at, units, *_ = numbers.get(sku, (0, 0, 0, 0, 0))
                 on_hand -= units if at > ruling.occurred_at else 0
         elif isinstance(one, Movement) and one.sku == sku and one.occurred_at > ruling.occurred_at:
@@ -124,7 +124,8 @@ def expected(log):
         if isinstance(message, Movement):
             skus = set() if again else {message.sku}
         else:
-            skus = {sku for sold in getattr(message, "purchases", {}).values() for sku in sold}
+            sold = purchases_in(message.purchases) if isinstance(message, Sales) else {}
+            skus = {sku for one in sold.values() for sku in one}
         for sku in sorted(skus):
             on_hand, on_order = stock(told, sku)
             position = on_hand + on_order

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.feed import Sales
+from schemas.feed import Sales, purchases_of
 from streams.restock.policy import Policy
 from tests.unit.streams.restock.feeds import DAY, HOUR, MONDAY, UNIT, Feed, at, usual_week
 
@@ -19,7 +19,7 @@ def fixed(s, up_to):
 def stocked_out():
     """Out of stock since Mon 09:00, at the first thing that is said."""
     feed = counted(9)
-    feed.state.shops["12"].items["milk"].policy = fixed(0, 10)
+    feed.state.shops["12"].items["milk"].set_policy(fixed(0, 10), "")
     feed.sell("Mon 09:00", 9)
     return feed
 
@@ -179,7 +179,7 @@ def test_stock_out_stands_for_low_stock_of_the_same_item():
 
 def test_low_stock_is_said_once_however_much_more_is_sold():
     feed = counted(30)
-    feed.state.shops["12"].items["milk"].policy = fixed(20, 40)
+    feed.state.shops["12"].items["milk"].set_policy(fixed(20, 40), "")
     for minute in range(12):
         feed.sell(f"Mon 09:{minute:02}", 1)
     assert feed.lines("reorder_point") == ["reorder_point raised"]
@@ -190,7 +190,7 @@ def test_low_stock_is_said_once_however_much_more_is_sold():
 def test_it_is_said_again_only_after_it_has_recovered_by_more_than_a_pack():
     # level 20, pack 1:   20 raised   21 still open   22 resolved   20 raised anew
     feed = counted(21)
-    feed.state.shops["12"].items["milk"].policy = fixed(20, 40)
+    feed.state.shops["12"].items["milk"].set_policy(fixed(20, 40), "")
     feed.sell("Mon 09:00", 1)
     feed.move("adjustment", "Mon 10:00", 1)
     assert feed.lines("reorder_point") == ["reorder_point raised"]
@@ -205,7 +205,7 @@ def test_it_is_said_again_only_after_it_has_recovered_by_more_than_a_pack():
 def test_an_order_that_covers_it_is_said_and_a_delivery_resolves_it():
     # level 20   19: raised   order 30 placed: ordered   delivered: resolved
     feed = counted(21)
-    feed.state.shops["12"].items["milk"].policy = fixed(20, 40)
+    feed.state.shops["12"].items["milk"].set_policy(fixed(20, 40), "")
     feed.sell("Mon 09:00", 2)
     feed.move("order_placed", "Mon 10:00", 30, movement_id="o1", expected_at=at("Tue 10:00"))
     assert feed.lines("reorder_point") == ["reorder_point raised", "reorder_point ordered"]
@@ -220,7 +220,7 @@ def test_an_order_that_covers_it_is_said_and_a_delivery_resolves_it():
 
 def test_an_order_that_is_cancelled_raises_it_again_in_the_same_episode():
     feed = counted(21)
-    feed.state.shops["12"].items["milk"].policy = fixed(20, 40)
+    feed.state.shops["12"].items["milk"].set_policy(fixed(20, 40), "")
     feed.sell("Mon 09:00", 2)
     feed.move("order_placed", "Mon 10:00", 30)
     feed.move("order_cancelled", "Mon 11:00", 30)
@@ -309,7 +309,7 @@ def test_nothing_is_said_of_other_skus():
 def test_a_stock_out_stays_raised_while_what_is_on_order_brings_it_not_above_the_level():
     # level 5   09:00 out   10:00 order 3: not enough   11:00 order 9 more: ordered
     feed = counted(9)
-    feed.state.shops["12"].items["milk"].policy = fixed(5, 10)
+    feed.state.shops["12"].items["milk"].set_policy(fixed(5, 10), "")
     feed.sell("Mon 09:00", 9)
     feed.move("order_placed", "Mon 10:00", 3)
     assert feed.lines("stock_out") == ["stock_out raised"]
@@ -320,7 +320,7 @@ def test_a_stock_out_stays_raised_while_what_is_on_order_brings_it_not_above_the
 def test_a_stock_out_for_which_enough_is_on_order_is_said_and_said_to_be_ordered_at_once():
     # level 0   09:00 order 10   10:00 out
     feed = counted(9)
-    feed.state.shops["12"].items["milk"].policy = fixed(0, 10)
+    feed.state.shops["12"].items["milk"].set_policy(fixed(0, 10), "")
     feed.move("order_placed", "Mon 09:00", 10)
     feed.sell("Mon 10:00", 9)
     assert feed.lines("stock_out") == ["stock_out raised", "stock_out ordered"]
@@ -351,10 +351,12 @@ def test_sales_in_two_currencies_all_come_off():
     feed.tell(
         Sales(
             log=1, offset=5, store_id="12", watermark=at("Mon 09:00"), receipts=[],
-            purchases={
-                "NOK": {"milk": [5, at("Mon 09:00"), UNIT, 0, 20_000]},
-                "SEK": {"milk": [4, at("Mon 08:59"), 2 * UNIT, 0, 40_000]},
-            },
+            purchases=purchases_of(
+                {
+                    "NOK": {"milk": [5, at("Mon 09:00"), UNIT, 0, 20_000]},
+                    "SEK": {"milk": [4, at("Mon 08:59"), 2 * UNIT, 0, 40_000]},
+                }
+            ),
         )
     )  # fmt: skip
     assert feed.on_hand == 4
