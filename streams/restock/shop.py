@@ -18,6 +18,8 @@ from streams.restock.rules import SILENCE
 from streams.restock.trading import DAY, HOUR, Trading
 from streams.windows import Windows
 
+# What lies before the horizon is forgotten four times a day: to look for it costs more than to keep it for a while.
+FORGET_EVERY = 6 * HOUR
 # Standard hours: where rounding has not yet let a silence be improbable enough, it will be then.
 _SOON = 1e-6
 
@@ -60,10 +62,14 @@ class Shop:
 
     def count_receipts(self, totals: Sequence[Sequence[int]], watermark: int, windows: Windows) -> None:
         """Take up how many receipts windows hold by now, and move the clock on."""
+        by_hour: dict[int, tuple[int, int]] = {}
         for start, total in sorted((one[0], one[1]) for one in totals):
-            more = total - self.receipts.get(start, 0)
+            at, hour = min(start + windows.width - 1, watermark), start // HOUR
+            more = total - self.receipts.get(start, 0) + by_hour.get(hour, (0, 0))[1]
             self.receipts[start] = total
-            self._advance(min(start + windows.width - 1, watermark), more)
+            by_hour[hour] = at, more
+        for at, more in by_hour.values():
+            self._advance(at, more)
         self._advance(watermark, 0)
         if self.watermark is None or watermark > self.watermark:
             self.watermark = watermark
@@ -85,7 +91,7 @@ class Shop:
             return self.trading.done
 
     def forget(self, windows: Windows) -> None:
-        """Drop what lies before the horizon, once an hour."""
+        """Drop what lies before the horizon, now and then."""
         horizon, oldest = self.horizon(windows), windows.oldest(self.watermark)
         self.receipts = {start: total for start, total in self.receipts.items() if start >= oldest}
         kept = [at for at, hour in enumerate(self.hours) if (hour + 1) * HOUR > horizon]

@@ -8,9 +8,8 @@ import msgspec
 
 from schemas.feed import NOTHING, PURCHASE_WIDTH, TOTAL_WIDTH, Sales, Told, purchases_in
 from streams.restock.item import UNTOLD
-from streams.restock.shop import Shop
+from streams.restock.shop import FORGET_EVERY, Shop
 from streams.restock.state import RestockState
-from streams.restock.trading import HOUR
 
 
 def take_sales(state: RestockState, shop: Shop, message: Sales) -> list[str]:
@@ -22,17 +21,19 @@ def take_sales(state: RestockState, shop: Shop, message: Sales) -> list[str]:
         return []
     if message.log > shop.log:
         _begin_log(shop, message.log)
+    before = shop.now // FORGET_EVERY
     if message.offset > shop.applied:
-        hour = shop.now // HOUR
         shop.count_receipts(message.receipts, message.watermark, state.windows)
         shop.applied = message.offset
-        if shop.now // HOUR > hour:
-            shop.forget(state.windows)
     due = shop.take_due()
     for sku in due:
         state.promote(shop, shop.items[sku])
     touched = [sku for sku, told in _by_sku(message.opened).items() if _open(state, shop, sku, message.offset, told)]
-    return list(dict.fromkeys((*touched, *_purchases(shop, message.purchases), *due, *shop.to_judge())))
+    asked = list(_purchases(shop, message.purchases))
+    if shop.now // FORGET_EVERY > before:
+        # Not before: purchases of a backlog are of hours that lie more than the grace before its last receipt.
+        shop.forget(state.windows)
+    return list(dict.fromkeys((*touched, *asked, *due, *shop.to_judge())))
 
 
 def _by_sku(told: Told) -> dict[str, dict[str, list[int]]]:
