@@ -18,14 +18,15 @@ def take_sales(state: RestockState, shop: Shop, message: Sales) -> list[str]:
         return []
     if message.log > shop.log:
         _begin_log(shop, message.log)
+    hour = shop.now // HOUR
     if message.offset > shop.applied:
-        hour = shop.now // HOUR
         shop.count_receipts(message.receipts, message.watermark, state.windows)
         shop.applied = message.offset
-        if shop.now // HOUR > hour:
-            shop.forget(state.windows)
     touched = [sku for sku, told in _by_sku(message.opened).items() if _open(state, shop, sku, message.offset, told)]
     touched += [sku for sku, told in _by_sku(message.purchases).items() if _purchases(state, shop, sku, told)]
+    if shop.now // HOUR > hour:
+        # Not before: purchases of a backlog are of hours that lie more than the grace before its last receipt.
+        shop.forget(state.windows)
     return list(dict.fromkeys((*touched, *shop.to_judge())))
 
 
