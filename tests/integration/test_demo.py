@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from contextlib import ExitStack
 
 import psutil
@@ -76,7 +77,7 @@ def test_it_reconciles_on_busy_ports_without_a_terminal_and_leaves_nothing(usual
     assert re.search(r"sent: 2,000 receipts, [\d,]+ lines", said)
     assert re.search(r"[\d,]+ receipts/s, [\d,]+ lines/s", said)
     assert "inputs: 2,000 = 2,000 folded + 0 duplicate + 0 late + 0 rejected + 0 ignored" in demo.out
-    assert "alerts: none: these receipts come without stock" in said
+    assert "alerts: none: stock is simulated where the receipts are of two weeks or more" in said
     for part in ("broker", "clickhouse", "worker", "sink", "demo", "together"):
         assert re.search(rf"{part} +│ +[1-9][\d,]* │", said), part
 
@@ -89,31 +90,36 @@ def test_it_reconciles_on_busy_ports_without_a_terminal_and_leaves_nothing(usual
     assert "Traceback" not in steps
 
 
-def test_it_draws_bars_serves_until_ctrl_c_and_an_independent_check_agrees(usual, tmp_path):
+def test_it_draws_bars_simulates_stock_serves_until_ctrl_c_and_an_independent_check_agrees(usual, tmp_path):
     environment = usual()
     terminal, end = pty.openpty()
     drawn = []
     reader = threading.Thread(target=read_all, args=(terminal, drawn))
     reader.start()
-    argv = [sys.executable, "-m", "tillstream", "demo", "--limit", "700", "--json"]
+    argv = [sys.executable, "-m", "tillstream", "demo", "--limit", "8000", "--json"]
     demo = subprocess.Popen(argv, env={**environment, "TERM": "xterm"}, stdout=subprocess.PIPE, stderr=end, text=True)
     os.close(end)
     try:
         found = json_from(demo.stdout)
         assert set(found) == set(OUTPUTS["demo"])
-        assert found["receipts"] == 700
+        assert found["receipts"] == 8000
         assert found["environment"]["TILLSTREAM_KAFKA_URL"] == environment["TILLSTREAM_KAFKA_URL"]
-        assert found["reconciliation"]["line"] == f"reconciled: {found['rows']} rows, 0 differences"
+        rows = found["reconciliation"]["rows"]
+        assert found["reconciliation"]["line"] == f"reconciled: {rows} rows, 0 differences"
+        assert rows > found["rows"]  # the store that does not exist is reconciled too
         assert len(found["top_movers"]) == 10
-        assert sum(found["receipts_by_hour_utc"]) == 700
-        assert found["alerts"] is None
+        assert sum(found["receipts_by_hour_utc"]) == 8000
+        alerts_are_as_the_log_calls_for(found["alerts"])
+        commands_work(environment, found["alerts"])
         assert min(found["memory"].values()) > 1_000_000
 
         check = [sys.executable, "bench/independent_check.py", "--clickhouse", environment["TILLSTREAM_CLICKHOUSE_URL"]]
-        agrees = subprocess.run([*check, "--limit", "700"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        agrees = subprocess.run(
+            [*check, "--limit", "8000"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+        )
         assert agrees.returncode == 0, agrees.stdout + agrees.stderr
         assert f"sales: {found['rows']} rows expected, {found['rows']} found, 0 differences" in agrees.stdout
-        differs = subprocess.run([*check, "--limit", "701"], cwd=REPOSITORY, capture_output=True, check=False)
+        differs = subprocess.run([*check, "--limit", "8001"], cwd=REPOSITORY, capture_output=True, check=False)
         assert differs.returncode == 1
 
         family = psutil.Process(demo.pid).children()
@@ -127,9 +133,42 @@ def test_it_draws_bars_serves_until_ctrl_c_and_an_independent_check_agrees(usual
     seen = b"".join(drawn).decode()
     assert "\x1b[" in seen
     assert "━" in seen
-    assert "700/700" in seen
+    assert "8159/8159" in seen
     assert "Traceback" not in seen
     assert list(tmp_path.iterdir()) == []
+
+
+def alerts_are_as_the_log_calls_for(told):
+    """All rules but the one that needs weeks of silence (tests/unit/tillstream/demo has the whole year)."""
+    assert told["simulated"] is True
+    assert (told["states_different"], told["shelves_different"]) == (0, 0)
+    assert told["states"] > told["shelves"] == 41
+    for rule in ("reorder_point", "stock_out", "surge"):
+        counts = told["rules"][rule]
+        assert counts["raised"] >= 1
+        assert counts["raised"] == counts["resolved"] + counts["open"]
+    assert len(told["open"]) == sum(counts["open"] for counts in told["rules"].values())
+    assert all(one["name"].startswith("simulated: ") for one in told["open"])
+
+
+def commands_work(environment, told):
+    """What the summary says to try, beside the demo."""
+
+    def run(*command, given=None):
+        argv = [sys.executable, "-m", "tillstream", *command]
+        done = subprocess.run(argv, env=environment, input=given, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert {one["alert_id"] for one in json.loads(run("alerts", "--json"))} == {one["alert_id"] for one in told["open"]}
+    low = next(one for one in told["open"] if one["rule"] == "reorder_point")
+    assert "reorder point" in run("alerts", "explain", low["alert_id"])
+    count = {"movement_id": "mine", "store_id": low["store_id"], "sku": low["sku"], "kind": "count", "quantity": "900",
+             "occurred_at": "2017-02-01T00:00:00Z"}  # fmt: skip
+    assert "published: 1 movements" in run("stock", "-", given=json.dumps(count) + "\n")
+    deadline = time.monotonic() + 30
+    while json.loads(run("alerts", "show", low["alert_id"], "--json"))["state"] != "resolved":
+        assert time.monotonic() < deadline, "the count resolves it"
 
 
 def read_all(terminal, into):
