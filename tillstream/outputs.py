@@ -61,7 +61,7 @@ OUTPUTS: dict[str, dict[str, str] | None] = {
         "receipts_by_hour_utc": "24 figures",
         "alerts": "of simulated stock, null where receipts are of less than two weeks: `rules` (of each `raised`, "
         "`resolved`, `open`), `open` (as `alerts list --json`), `movements`, `receipts` and `shelves` that are "
-        "simulated, `states` of alerts; `states_different` and `shelves_different` count what the log calls for otherwise",
+        "simulated, `states` of alerts; `states_different` and `shelves_different` count what ClickHouse has otherwise",
         "memory": "resident bytes by process",
         "environment": "the variables with which other commands reach this demo",
         "reconciliation": "as `reconcile --json`, and `line`, its last line",

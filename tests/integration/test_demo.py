@@ -22,6 +22,7 @@ from schemas.errors import Unavailable
 from tests.conftest import REPOSITORY
 from tests.integration.programs import none_left, program
 from tillstream import ch
+from tillstream.demo import feed_watch, restock_proof
 from tillstream.demo import follow as follow_module
 from tillstream.local.launch import free_port
 from tillstream.outputs import OUTPUTS
@@ -234,3 +235,18 @@ def test_receipts_that_never_become_readable_are_said_with_how_many_are_missing(
         return str(stalled.value)
 
     assert "0 of 5 receipts are counted and 0 are in the ledger" in asyncio.run(run())
+
+
+def test_an_alert_or_a_shelf_that_clickhouse_has_not_is_a_difference(migrated, monkeypatch):
+    monkeypatch.setattr(restock_proof, "PATIENCE", 0.0)
+    with ch.connect(migrated) as client:
+        report = asyncio.run(restock_proof.prove(client, {("an alert", 1, "raised")}, {("12", "milk"): 3}))
+    assert report.different
+    assert (report.states, report.states_differ, report.shelves, report.shelves_differ) == (1, 1, 1, 1)
+
+
+async def test_stock_that_restock_is_never_told_is_said(migrated, monkeypatch):
+    monkeypatch.setattr(feed_watch, "SILENT_SECONDS", 0.0)
+    async with feed_watch.FeedWatch(migrated) as watch:
+        with pytest.raises(Unavailable, match="it was not told the sales of store 12 within 0 s"):
+            await watch.sold("12", 1)
