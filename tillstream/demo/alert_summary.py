@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from schemas.alert import Rule
@@ -16,6 +16,7 @@ from tillstream.demo.run import Outcome
 
 RULES: tuple[Rule, ...] = get_args(Rule)
 TOLD_EACH = 2
+HOUR = timedelta(hours=1)
 NONE = "alerts: none: stock is simulated where the receipts are of two weeks or more (without --limit, of a year)"
 
 
@@ -38,8 +39,8 @@ def print_alerts(outcome: Outcome) -> None:
     console.table("open alerts of simulated stock, of each rule the most expensive", names, told, right=figures)
 
 
-def sentences(outcome: Outcome, max_age: timedelta) -> Iterator[str]:
-    """What must be said of them, a line each."""
+def sentences(outcome: Outcome, max_age: timedelta, now: datetime) -> Iterator[str]:
+    """What must be said of them, a line each; no webhook is sent of an alert older than `max_age`."""
     restock = outcome.restock
     if not outcome.moves:
         yield NONE
@@ -52,11 +53,13 @@ def sentences(outcome: Outcome, max_age: timedelta) -> Iterator[str]:
         f"alerts: {restock.states:,} states decided again from the log, {restock.states_differ} differences; "
         f"stock: {restock.shelves} shelves as simulated, {restock.shelves_differ} differences"
     )
-    yield (
-        "webhooks: none sent, since these alerts are of 2017, and what is older than "
-        f"{max_age / timedelta(hours=1):,.0f} h (TILLSTREAM_MAX_ALERT_AGE) is no news; `tillstream webhook listen` and "
-        "`webhook test` show one"
-    )
+    newest = max((one.changed_at for one in restock.alerts), default=None)
+    if newest is not None and now - newest > max_age:
+        yield (
+            "webhooks: none sent: these alerts are years old, and no news after "
+            f"{max_age / HOUR:,.0f} h; TILLSTREAM_MAX_ALERT_AGE=9999d sends them to the endpoints of tillstream.toml. "
+            "`tillstream webhook listen` and `webhook test` show one"
+        )
 
 
 def commands(outcome: Outcome) -> Iterator[str]:
@@ -66,10 +69,12 @@ def commands(outcome: Outcome) -> Iterator[str]:
         return
     yield "tillstream alerts"
     yield f"tillstream alerts explain {open_ones[0].alert_id[:SHORT]}"
+    # Not of a moment that lies before the store's newest receipt by more than the grace: that would be refused.
+    later = max(one.changed_at for one in outcome.restock.alerts) + 24 * HOUR
     silent = next((one for one in open_ones if one.rule == "silent_shelf"), open_ones[0])
     count = {
         "movement_id": "my-count-1", "store_id": silent.store_id, "sku": silent.sku, "kind": "count", "quantity": "0",
-        "occurred_at": f"{silent.changed_at + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",
+        "occurred_at": f"{later:%Y-%m-%dT%H:%M:%SZ}",
     }  # fmt: skip
     yield f"echo '{json.dumps(count)}' | tillstream stock -   # somebody looks: the shelf is empty"
 

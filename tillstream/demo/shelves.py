@@ -121,7 +121,7 @@ def _with_one_late(shelves: Sequence[Shelf]) -> list[Shelf]:
 def _phantom(busy: Busy, begin: int) -> Shelf | None:
     """The SKU that most improbably really stopped selling: claimed to be there, it is a phantom."""
     best: tuple[float, Shelf] | None = None
-    for (store, sku), sales in busy.sales.items():
+    for (store, sku), sales in sorted(busy.sales.items()):
         opened_at = next_morning(sales[-1].occurred_at)
         if opened_at < begin - LONGEST:
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tillstream import console
@@ -27,7 +27,7 @@ def print_summary(outcome: Outcome, addresses: list[Address], max_alert_age: tim
     _busiest(outcome)
     alert_summary.print_alerts(outcome)
     _memory(outcome)
-    told = alert_summary.sentences(outcome, max_alert_age)
+    told = alert_summary.sentences(outcome, max_alert_age, datetime.now(UTC))
     for line in [*_paces(outcome), PANEL, *told, *_next(outcome, addresses, serving=serving)]:
         console.out.print(line, soft_wrap=True, markup=False)
     show(outcome.report)
