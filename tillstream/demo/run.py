@@ -89,14 +89,14 @@ async def _run(stack: Stack, limit: int | None, outcome: Outcome) -> None:
     outcome.invented, outcome.moves = plan.invented, plan.moves
     client = await asyncio.to_thread(ch.connect, stack.settings)
     try:
-        async with FeedWatch(stack.settings) as watch:
-            with outcome.phase("count"):
-                await stack.while_alive(_count(stack, client, plan, watch, outcome))
-            with outcome.phase("reconcile"):
-                await stack.while_alive(_reconcile(stack, outcome))
-            if plan.live:
-                with outcome.phase("alerts"), console.busy("deciding every alert again from the log"):
-                    outcome.restock = await stack.while_alive(_prove(stack, client, plan, watch))
+        watch = FeedWatch(stack.settings)
+        with outcome.phase("count"):
+            await stack.while_alive(_count(stack, client, plan, watch, outcome))
+        with outcome.phase("reconcile"):
+            await stack.while_alive(_reconcile(stack, outcome))
+        if plan.live:
+            with outcome.phase("alerts"), console.busy("deciding every alert again from the log"):
+                outcome.restock = await stack.while_alive(_prove(stack, client, plan, watch))
         with outcome.phase("look"), console.busy("looking for what moved most"):
             outcome.figures = await stack.while_alive(asyncio.to_thread(figures.read, client))
         outcome.memory = memory.resident(stack.pids())
@@ -112,19 +112,25 @@ async def _count(stack: Stack, client: Client, plan: Simulation, watch: FeedWatc
         published: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         async with asyncio.TaskGroup() as group:
             following = group.create_task(follow(client, published, bars.readable))
-            live = LiveStock(stack.settings, watch, plan.live, bars.live, bar.console.print)
-            # Restock takes some seconds to begin, in which those receipts are sent that it need not know of.
-            beginning = group.create_task(live.begin(plan.products)) if plan.live else None
-            flood = await publish(
+            flood = publish(
                 stack.settings,
                 bars.counted(demo_data.receipts_of(plan.flood)),
                 on_progress=bars.published,
                 on_wait=bar.console.print,
             )
-            if beginning is not None:
-                await beginning
-                await live.play()
-            outcome.published = Published(plan.real, plan.lines, flood.seconds)
+            if plan.live:
+                live = LiveStock(stack.settings, watch, plan.live, bars.live, bar.console.print)
+                # Nobody follows the feed any longer than there is something to hear: that takes a tenth of a core.
+                async with watch:
+                    # Restock takes seconds to begin, in which those receipts are sent that it need not know of.
+                    async with asyncio.TaskGroup() as both:
+                        both.create_task(live.begin(plan.products))
+                        flooding = both.create_task(flood)
+                    sent = flooding.result()
+                    await live.play()
+            else:
+                sent = await flood
+            outcome.published = Published(plan.real, plan.lines, sent.seconds)
             published.set_result(plan.real + plan.invented)
             await following
     outcome.readable = time.monotonic() - begun

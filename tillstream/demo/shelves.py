@@ -22,6 +22,8 @@ MOST_A_PURCHASE = 20
 # -ln of the probability of a silence that is worth to be shown: beyond streams.restock's 1e-4, which is 9.2, since
 # customers come less evenly than dice fall.
 SILENT = 11.0
+# What is bought less often is no best seller, and its silences mean nothing: most pairs of store and SKU.
+FEWEST_PURCHASES = 4
 # A shelf that is shown to sell out must have sold something.
 FEWEST_SOLD = 5
 FEWEST_BEFORE_LATE = 2
@@ -52,6 +54,7 @@ class Busy:
             .agg(by_time.first().alias("at"), pl.col("quantity").sum())
             .group_by("store_id", "product_id")
             .agg(pl.col("at", "quantity").sort_by("at"))
+            .filter(pl.col("at").list.len() >= FEWEST_PURCHASES)
         )
         for store, sku, moments, units in purchases.iter_rows():
             sales = tuple(Sale(at, many) for at, many in zip(moments, units, strict=True) if many > 0)

@@ -133,6 +133,14 @@ def test_no_real_receipt_is_missing_changed_or_twice(year):
     assert (year.real, year.lines) == (demo_data.RECEIPTS, demo_data.LINES)
 
 
+def test_that_a_step_is_through_can_be_told_by_the_time_of_its_last_receipt(year):
+    for store in year.live:
+        for receipts, _ in store.steps():
+            moments = [one.occurred_at for one in receipts]
+            assert moments == sorted(moments)
+            assert len(moments) < 2 or moments[-1] > moments[-2]
+
+
 def test_what_is_invented_says_so_in_its_store_and_its_receipts(year):
     (store,) = (one for one in year.live if one.store_id.startswith(SIMULATED))
     receipts = [decode_receipt(one.value) for one in (store.first, *store.receipts)]
