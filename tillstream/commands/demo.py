@@ -1,4 +1,4 @@
-"""`tillstream demo`: a year of real receipts through everything, on this machine, and the proof."""
+"""`tillstream demo`: a year of real receipts and simulated stock through everything, on this machine, and the proof."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ def register(app: typer.Typer) -> None:
         as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
     ) -> None:
         """Send 155,848 real receipts through Kafka, Faust and ClickHouse on this machine, and prove every cent.
+
+        Beside the receipts of the busiest stores it simulates stock: counts, orders, deliveries, a late one, a shelf
+        that is sold out, one that is empty though the books have stock, and a rush, with the alerts that come of it.
+        Whatever is simulated is called so.
 
         Starts everything in a temporary folder, takes free ports where the usual ones are busy, and ends with a
         summary whose last line says how many rows differ from a computation over the log (0). Serves on until

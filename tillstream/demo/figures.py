@@ -1,4 +1,4 @@
-"""What the demo shows of the receipts, read from the same views that anybody queries."""
+"""What the demo shows of the real receipts, read from the same views that anybody queries."""
 
 from __future__ import annotations
 
@@ -8,21 +8,28 @@ from typing import NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
+from tillstream.demo.simulated_stock import SIMULATED
+
 MOVERS = 10
 BUSIEST = 5
 
-_TOTALS = "SELECT count(), sum(s.revenue), uniqExact(s.store_id), uniqExact(s.sku) FROM sales AS s"
-_MOVERS = """
+# The store that does not exist is called so (tillstream.demo.simulated_rush).
+_REAL = f"NOT startsWith(store_id, '{SIMULATED}')"
+_TOTALS = f"SELECT count(), sum(s.revenue), uniqExact(s.store_id), uniqExact(s.sku) FROM sales AS s WHERE {_REAL}"  # noqa: S608  # a text of ours
+_MOVERS = f"""
 SELECT s.sku, any(p.name), any(p.department), sum(s.revenue) AS paid, sum(s.units), uniqExact(s.store_id)
 FROM sales AS s LEFT JOIN (SELECT sku, name, department FROM products FINAL) AS p ON s.sku = p.sku
-GROUP BY s.sku ORDER BY paid DESC, s.sku LIMIT {most:UInt32}
-"""
-_WINDOWS = "SELECT count() FROM receipt_counts"
-_STORES = """
+WHERE {_REAL} GROUP BY s.sku ORDER BY paid DESC, s.sku LIMIT {{most:UInt32}}
+"""  # noqa: S608  # likewise
+_WINDOWS = f"SELECT count() FROM receipt_counts WHERE {_REAL}"  # noqa: S608  # likewise
+_STORES = f"""
 SELECT store_id, sum(c.receipts) AS counted FROM receipt_counts AS c
-GROUP BY store_id ORDER BY counted DESC, store_id LIMIT {most:UInt32}
-"""
-_HOURS = "SELECT toHour(window_start, 'UTC') AS hour, sum(c.receipts) FROM receipt_counts AS c GROUP BY hour"
+WHERE {_REAL} GROUP BY store_id ORDER BY counted DESC, store_id LIMIT {{most:UInt32}}
+"""  # noqa: S608  # likewise
+_HOURS = (
+    "SELECT toHour(window_start, 'UTC') AS hour, sum(c.receipts) FROM receipt_counts AS c"  # noqa: S608  # likewise
+    f" WHERE {_REAL} GROUP BY hour"
+)
 
 
 class Mover(NamedTuple):

@@ -60,7 +60,7 @@ class Session:
             if self._serve:
                 await stack.while_alive(asked.wait())
                 console.note("stopping")
-            return DIFFERENT if outcome.report.different else 0
+            return DIFFERENT if outcome.report.different or outcome.restock.different else 0
         finally:
             for task in (work, stop):
                 task.cancel()
@@ -70,7 +70,7 @@ class Session:
         if self._as_json:
             console.emit_json(summary.as_json(outcome, self._addresses))
         else:
-            summary.print_summary(outcome, self._addresses, serving=self._serve)
+            summary.print_summary(outcome, self._addresses, self._settings.max_alert_age, serving=self._serve)
 
 
 def _clear(folder: Path, *, keep_logs: bool) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tillstream import console
 from tillstream.commands.reconcile import last_line, show
+from tillstream.demo import alert_summary
 from tillstream.demo.addresses import METRICS, Address, environment
 from tillstream.demo.run import Outcome
 from tillstream.sparkline import sparkline
@@ -16,18 +18,17 @@ PANEL = (
     "The Complete Journey: what 2,469 households of a loyalty panel bought in 457 stores of one chain in 2017, not "
     "what the stores sold; its times bear no zone and are read as UTC."
 )
-NO_ALERTS = (
-    "alerts: none: these receipts come without stock; a shelf is watched once it was counted (`tillstream stock`)"
-)
 _MIB = 1024 * 1024
 
 
-def print_summary(outcome: Outcome, addresses: list[Address], *, serving: bool) -> None:
+def print_summary(outcome: Outcome, addresses: list[Address], max_alert_age: timedelta, *, serving: bool) -> None:
     """Print it; its last line says whether ClickHouse holds what the log says."""
     _movers(outcome)
     _busiest(outcome)
+    alert_summary.print_alerts(outcome)
     _memory(outcome)
-    for line in [*_paces(outcome), PANEL, NO_ALERTS, *_next(addresses, serving=serving)]:
+    told = alert_summary.sentences(outcome, max_alert_age, datetime.now(UTC))
+    for line in [*_paces(outcome), PANEL, *told, *_next(outcome, addresses, serving=serving)]:
         console.out.print(line, soft_wrap=True, markup=False)
     show(outcome.report)
 
@@ -47,7 +48,7 @@ def as_json(outcome: Outcome, addresses: list[Address]) -> dict[str, Any]:
         "top_movers": [mover._asdict() for mover in figures.movers],
         "busiest_stores": [{"store_id": store, "receipts": receipts} for store, receipts in figures.busiest],
         "receipts_by_hour_utc": figures.hours,
-        "alerts": None,
+        "alerts": alert_summary.as_json(outcome),
         "memory": outcome.memory,
         "environment": environment(addresses),
         "reconciliation": {**dataclasses.asdict(outcome.report), "line": last_line(outcome.report)},
@@ -94,13 +95,15 @@ def _paces(outcome: Outcome) -> Iterator[str]:
     )
 
 
-def _next(addresses: list[Address], *, serving: bool) -> Iterator[str]:
+def _next(outcome: Outcome, addresses: list[Address], *, serving: bool) -> Iterator[str]:
     if not serving:
         yield "next: `tillstream demo` keeps serving after its summary; `tillstream up` counts receipts of your own"
         return
     yield "serving until Ctrl-C. Try, in another terminal:"
     for name, value in environment(addresses).items():
         yield f"  export {name}={value}"
+    for command in alert_summary.commands(outcome):
+        yield f"  {command}"
     yield '  tillstream sql "SELECT toDate(window_start) AS day, sum(revenue) FROM sales GROUP BY day ORDER BY day"'
     yield "  tillstream status"
     yield "  tillstream replay complete-journey --limit 1000   # the same receipts again: nothing counts twice"

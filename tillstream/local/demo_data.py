@@ -44,11 +44,20 @@ def folder() -> Path:
 
 
 def receipts(limit: int | None = None) -> Iterator[Outgoing]:
-    """Every basket as one receipt, by time and then basket, at most `limit` of them; built slice by slice."""
-    lines = _lines()
-    starts = lines.select((pl.col("basket_id") != pl.col("basket_id").shift(1)).fill_null(True).arg_true())
-    first_lines = [*starts.to_series().to_list(), len(lines)]
-    last = len(first_lines) - 1 if limit is None else min(limit, len(first_lines) - 1)
+    """Every basket as one receipt, by time and then basket, at most `limit` of them."""
+    yield from receipts_of(lines(limit))
+
+
+def lines(limit: int | None = None) -> pl.DataFrame:
+    """The lines of all baskets, or of the first `limit`, by time and then basket; money in whole cents."""
+    found = _lines()
+    return found if limit is None else found[: _first_lines(found)[: limit + 1][-1]]
+
+
+def receipts_of(lines: pl.DataFrame) -> Iterator[Outgoing]:
+    """Whole baskets as receipts, in their order; built slice by slice."""
+    first_lines = _first_lines(lines)
+    last = len(first_lines) - 1
     begin = 0
     while begin < last:
         end = begin + 1
@@ -67,6 +76,12 @@ def products() -> Iterator[Product]:
     )
     for sku, name, department, category, brand in frame.iter_rows():
         yield Product(sku, name or category or department, department, category, brand)
+
+
+def _first_lines(lines: pl.DataFrame) -> list[int]:
+    """Where each basket begins, and where the last one ends."""
+    starts = lines.select((pl.col("basket_id") != pl.col("basket_id").shift(1)).fill_null(True).arg_true())
+    return [*starts.to_series().to_list(), len(lines)]
 
 
 def _lines() -> pl.DataFrame:

@@ -399,3 +399,24 @@ def test_a_movement_that_comes_again_under_another_offset_is_told_no_more():
     feed.move("delivery", "Mon 09:00", 4, movement_id="d1")
     feed.move("delivery", "Mon 09:00", 4, movement_id="d1")
     assert feed.state.movements == feed.movements
+
+
+def test_a_backlog_that_is_told_at_once_teaches_what_it_would_have_taught_hour_by_hour():
+    # two weeks, the SKU in every third trading hour, grace 96 h:   ~> told by the hour | ~> told as one chunk
+    one_by_one, at_once = feed_opened(Feed()), feed_opened(Feed())
+    usual_week(one_by_one, every=3)
+    usual_week(at_once_log := Feed(), every=3)
+    told = [one for one in at_once_log.log if isinstance(one, Sales)]
+    purchases = [number for one in told for number in one.purchases.get("NOK", {}).get("milk", [])]
+    receipts = [row for one in told for row in one.receipts]
+    at_once.tell(
+        Sales(
+            log=1, offset=told[-1].offset + 1, store_id="12", watermark=told[-1].watermark, receipts=receipts,
+            purchases={"NOK": {"milk": purchases}},
+        )
+    )  # fmt: skip
+    slow, fast = one_by_one.item.demand, at_once.item.demand
+    assert fast.hours == pytest.approx(slow.hours, rel=0.02)
+    assert fast.purchases == pytest.approx(slow.purchases, rel=0.02)
+    assert fast.last == pytest.approx(slow.last, abs=1)
+    assert fast.uneven == pytest.approx(slow.uneven, abs=0.1)
