@@ -115,7 +115,11 @@ OUTPUTS: dict[str, dict[str, str] | None] = {
         "rows": "rows removed, by table",
         "changelog": "topic removed",
     },
-    "products": {"products": "rows loaded", "seconds": "how long it took"},
+    "products": {
+        "products": "rows loaded",
+        "told": "products of which restock was told: those that it did not know, or otherwise",
+        "seconds": "how long it took",
+    },
     "reconcile": {
         "rows": "rows compared",
         "different": "how many differ",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from schemas.alert import Alert
 from schemas.errors import Refused
-from schemas.feed import Action, Campaign, Catalogue, FeedMessage, Movement, PoliciesSet, Sales
+from schemas.feed import Action, Catalogue, FeedMessage, Movement, PoliciesSet, Sales
 from streams.restock.episode import Now, Place, acted
 from streams.restock.item import Item
 from streams.restock.judge import judge, told
@@ -52,7 +52,7 @@ def decide(state: RestockState, offset: int, message: FeedMessage) -> Decided:
     elif isinstance(message, Catalogue):
         state.set_catalogue(message)
     else:
-        _campaign(state, message)
+        state.set_campaign(message)
     return done
 
 
@@ -60,6 +60,8 @@ def _judge(state: RestockState, shop: Shop, offset: int, skus: Iterable[str], at
     for sku in skus:
         item = shop.items[sku]
         state.apply_policy(shop, item)
+        # Also where nobody buys: when a campaign is over, its pace must not make the silence after it suspicious.
+        item.promote(state.is_promoted(shop, sku), shop.trading.done)
         done.alerts += judge(shop, item, Place(state.partition, offset, at), state.windows)
         done.touched.append((shop, item))
         shop.watch(item)
@@ -102,15 +104,6 @@ def _action(state: RestockState, offset: int, message: Action, done: Decided) ->
             if message.until is not None:
                 shop.remind(message.until, item.sku)
             return
-
-
-def _campaign(state: RestockState, message: Campaign) -> None:
-    state.campaigns[message.campaign_id] = message
-    for shop in state.shops.values():
-        for sku in message.skus:
-            if sku in shop.items and (not message.stores or shop.store_id in message.stores):
-                shop.remind(message.since, sku)
-                shop.remind(message.until, sku)
 
 
 def _remind_all(state: RestockState, since: int) -> None:

@@ -102,15 +102,7 @@ def show(as_json: bool = _JSON) -> None:
     """Print what holds."""
     ours = settings.load()
     with console.progress() as bar:
-        task = bar.add_task("reading the log", total=None, rate="")
-
-        def begins(total: int) -> None:
-            bar.update(task, total=total)
-
-        def advances(many: int) -> None:
-            bar.advance(task, many)
-
-        versions = aio.run(policy_log.applied(ours, begins, advances))
+        versions = aio.run(policy_log.applied(ours, *console.steps(bar, "reading the log")))
     now, to_come = policy_log.in_force(versions, _now())
     if as_json:
         console.emit_json(
