@@ -42,7 +42,7 @@ def news(known: Mapping[str, Known], told: Iterable[tuple[str, Known]]) -> dict[
 
 
 async def publish(settings: Settings, skus: Mapping[str, Known], bar: Progress | None = None) -> int:
-    """Tell every partition; gives how many there are, 0 where there is nothing to tell. Raises Stop as Publisher does."""
+    """Tell every partition; gives how many there are, 0 where there is nothing to tell. Raises as Publisher does."""
     if not skus:
         return 0
     return await feed_log.publish(settings, chunks(skus), console.note, *console.steps(bar, "telling restock"))

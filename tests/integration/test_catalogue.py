@@ -18,9 +18,9 @@ from tillstream.products import Product, load_products
 
 pytestmark = pytest.mark.integration
 MILK = Known("Milk 1 l", "Dairy", "Milk", "Fjord")
-ROWS = (
-    '{"sku": "milk", "name": "Milk 1 l", "department": "Dairy", "category": "Milk", "brand": "Fjord"}\n{"sku": "x"}\n'
-)
+ROWS = """{"sku": "milk", "name": "Milk 1 l", "department": "Dairy", "category": "Milk", "brand": "Fjord"}
+{"sku": "x"}
+"""
 
 
 def told(settings):
