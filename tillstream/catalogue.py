@@ -22,8 +22,14 @@ _CHUNK = 256 * KIB
 
 async def held(settings: Settings, bar: Progress | None = None) -> dict[str, Known]:
     """What every partition of the feed knows by now; raises as feed_log.read does."""
+    read = feed_log.read_first_and_last(settings, Catalogue, *console.steps(bar, "reading the feed"))
+    first, last = map(_known, await read)
+    return {sku: one for sku, one in last.items() if first.get(sku) == one}
+
+
+def _known(messages: Iterable[Catalogue]) -> dict[str, Known]:
     known: dict[str, Known] = {}
-    for message in await feed_log.read(settings, Catalogue, *console.steps(bar, "reading the feed"), every_has=True):
+    for message in messages:
         for sku, told in message.skus.items():
             known[sku] = known_by_now(known.get(sku, Known()), told)
     return known

@@ -1,12 +1,12 @@
 """What every partition of `restock.feed` has, so that each store hears of it: published to all, and read back from one.
 
-Partitions are written one after the other, the last one last: what it has, all have. So whoever asks whether something
-is to be published reads that one, and whoever only looks reads the shortest.
+Partitions are written one after the other: the first has what anybody began to publish, the last what has come to all.
+So whoever asks whether something is to be published reads these two, and whoever only looks reads the shortest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -57,30 +57,71 @@ async def read(
     kind: type[Shared],
     on_total: Callable[[int], None] = _nobody,
     on_read: Callable[[int], None] = _nobody,
-    *,
-    every_has: bool = False,
 ) -> list[Shared]:
     """Every message of a kind, in the order of the log; raises Unavailable, or Stop where the topic is missing.
 
-    Reads the shortest partition, or with `every_has` the one of which all others have what it has. `on_total` is told
-    how many messages that has, `on_read` how many more were read.
+    Reads the shortest partition. `on_total` is told how many messages that has, `on_read` how many more were read.
     """
+
+    def shortest(lengths: Sequence[int]) -> list[int]:
+        return [min(range(len(lengths)), key=lambda number: lengths[number])]
+
+    records = await _records(settings, (head(kind),), shortest, on_total, on_read)
+    return [_decoded(one, kind) for one in records[0]]
+
+
+async def read_first_and_last(
+    settings: Settings,
+    kind: type[Shared],
+    on_total: Callable[[int], None] = _nobody,
+    on_read: Callable[[int], None] = _nobody,
+) -> tuple[list[Shared], list[Shared]]:
+    """Every message of a kind in the first partition, and in the last; otherwise as `read`."""
+    records = await _records(settings, (head(kind),), lambda lengths: [0, len(lengths) - 1], on_total, on_read)
+    first, last = ([_decoded(one, kind) for one in part] for part in records)
+    return first, last
+
+
+async def tell_added(settings: Settings, partitions: Iterable[int]) -> int:
+    """Send partitions that were added all that the first one has for every store; gives how many messages that is."""
+    heads = head(PoliciesSet), head(Catalogue), head(Campaign)
+    (records,) = await _records(settings, heads, lambda _: [0], _nobody, _nobody)
+    if records:
+        async with Publisher(settings, settings.topic_prefix + FEED) as publisher:
+            for partition in partitions:
+                await publisher.send(partition, [(one.key, one.value) for one in records])
+    return len(records)
+
+
+async def _records(
+    settings: Settings,
+    heads: tuple[bytes, ...],
+    choose: Callable[[Sequence[int]], list[int]],
+    on_total: Callable[[int], None],
+    on_read: Callable[[int], None],
+) -> list[list[ConsumerRecord]]:
+    """Messages that begin so, of each partition that `choose` names, given their lengths."""
     topic = settings.topic_prefix + FEED
     async with admin(settings) as client:
         if topic not in await client.list_topics():
             raise Stop(f"Kafka has no topic {topic}.", "Run `tillstream migrate`, or start `tillstream up`.")
         counts = await topic_admin.partition_counts(client, [topic])
     parts = [TopicPartition(topic, number) for number in range(counts[topic])]
-    found: list[Shared] = []
-    begin = head(kind)
     async with log.reader(settings) as consumer:
         ends = await kafka.end_offsets(consumer, parts)
         begins = await consumer.beginning_offsets(parts)
-        part = parts[-1] if every_has else min(parts, key=lambda one: ends[one] - begins[one])
-        on_total(ends[part] - begins[part])
-        async for records in log.read(consumer, part, ends[part], on_read):
-            found += [_decoded(one, kind) for one in records if (one.value or b"").startswith(begin)]
-    return found
+        lengths = [ends[one] - begins[one] for one in parts]
+        chosen = choose(lengths)
+        on_total(sum(lengths[number] for number in chosen))
+        return [
+            [
+                record
+                async for records in log.read(consumer, parts[number], ends[parts[number]], on_read)
+                for record in records
+                if (record.value or b"").startswith(heads)
+            ]
+            for number in chosen
+        ]
 
 
 def head(kind: type[Shared]) -> bytes:

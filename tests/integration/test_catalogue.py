@@ -8,7 +8,7 @@ import json
 import pytest
 
 from schemas import feed, topics
-from schemas.feed import Catalogue, Known, PoliciesSet, PolicySetting
+from schemas.feed import Campaign, Catalogue, Known, PoliciesSet, PolicySetting
 from streams.restock.policy import UNIT
 from tests.integration.test_restock import Worker, movement, receipt, tell, until
 from tests.integration.test_stock_and_policy import everything
@@ -68,6 +68,11 @@ def test_what_was_cut_off_is_finished_by_the_same_again(migrated, command, tmp_p
     asyncio.run(half())
     assert products(migrated, command, tmp_path, ROWS)["told"] == 1
     assert told(migrated) == [{"milk": MILK}] * 4
+    # And what was cut off is taken back by what was before it.
+    message = feed.encode(Catalogue(skus={"milk": Known("Milk 2 l", "Dairy", "Milk", "Fjord")}))
+    asyncio.run(half())
+    assert products(migrated, command, tmp_path, ROWS)["told"] == 1
+    assert told(migrated) == [{"milk": MILK}] * 4
 
 
 def test_many_products_go_in_messages_that_a_topic_takes_and_a_repeat_adds_none(migrated):
@@ -94,6 +99,29 @@ async def test_an_alert_bears_the_name_and_the_policy_of_a_category_holds(migrat
         found = await until(migrated, lambda found: found)
     assert [(one.rule, one.state) for one in found] == [("reorder_point", "raised")]
     assert (found[0].product.name, found[0].product.brand) == ("Milk 1 l", "Fjord")
+
+
+def test_partitions_that_were_added_are_told_what_the_others_know(migrated):
+    # As if the last two were new: the first two have names, policies and what their stores did.
+    first = [
+        PoliciesSet(version="1", since=0, rules=[]),
+        feed.Action(action_id="a", store_id="12", alert_id="b", kind="resolve"),
+        Catalogue(skus={"milk": MILK}), Campaign(campaign_id="c", skus=["milk"], since=1, until=2),
+        Catalogue(skus={"milk": Known(purchases_an_hour=0.5, units_a_purchase=1.0)}),
+    ]  # fmt: skip
+
+    async def added():
+        async with feed_log.Publisher(migrated, migrated.topic_prefix + topics.FEED) as publisher:
+            for partition in range(2):
+                await publisher.send(partition, [(None, feed.encode(one)) for one in first])
+        return await feed_log.tell_added(migrated, range(2, 4))
+
+    assert asyncio.run(added()) == 4
+    found = [[], [], [], []]
+    for partition, _, value in everything(migrated, topics.FEED):
+        found[partition].append(feed.decode(value))
+    shared = [one for one in first if not isinstance(one, feed.Action)]
+    assert found == [first, first, shared, shared]
 
 
 def test_policies_and_other_messages_are_left_alone(migrated, command, tmp_path):
