@@ -90,7 +90,10 @@ class PoliciesSet(msgspec.Struct, frozen=True, gc=False, tag="policies", tag_fie
 
 
 class Known(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What is known of a SKU: names, and what like stores sell of it in a standard trading hour."""
+    """What is known of a SKU: names, and what like stores sell of it in a standard trading hour.
+
+    A message that has no names, or no rates, tells nothing of them: `known_by_now`.
+    """
 
     name: str = ""
     department: str = ""
@@ -98,6 +101,15 @@ class Known(msgspec.Struct, frozen=True, gc=False, array_like=True):
     brand: str = ""
     purchases_an_hour: float | None = None
     units_a_purchase: float | None = None
+
+
+def known_by_now(before: Known, told: Known) -> Known:
+    """What is known of a SKU once this is told: names and rates come from two sources, each as a whole."""
+    names = told if told.name or told.department or told.category or told.brand else before
+    rates = before if told.purchases_an_hour is None else told
+    return Known(
+        names.name, names.department, names.category, names.brand, rates.purchases_an_hour, rates.units_a_purchase
+    )
 
 
 class Catalogue(msgspec.Struct, frozen=True, gc=False, tag="catalogue", tag_field="type", kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
@@ -12,7 +13,7 @@ from schemas import alert, feed, position, stock
 from schemas.alert import Alert
 from schemas.deadletter import DeadLetter, kept
 from schemas.errors import Refused
-from schemas.feed import Movement
+from schemas.feed import Catalogue, Movement
 from streams.agents import Outlet
 from streams.framed import Message
 from streams.metrics import alerted
@@ -86,11 +87,14 @@ class RestockPart:
         letters: list[Message] = []
         for record in records:
             try:
-                decided = decide(self.state, record.offset, feed.decode(record.value or b""))
+                message = feed.decode(record.value or b"")
+                decided = decide(self.state, record.offset, message)
             except (msgspec.MsgspecError, OverflowError) as fault:
                 # Whoever reads it passes over it: all decide alike.
                 log.warning("restock.feed, partition %d, offset %d: %s", self.partition, record.offset, fault)
                 continue
+            if isinstance(message, Catalogue):
+                await asyncio.sleep(0)  # of many products each takes milliseconds: the fold goes on in between
             if decided.tracked is not None and self.tracking.ready:
                 self.tracking.track(*decided.tracked, opened=False)
                 self.tracked()

@@ -13,7 +13,7 @@ from tillstream import __version__, console, logs
 # In the order in which `tillstream --help` shows them. A module has `register(app: typer.Typer) -> None`.
 COMMANDS = [
     "demo", "up", "roles", "migrate", "replay", "products", "reconcile", "rebuild", "continue_", "epochs", "check",
-    "status", "sql", "alerts", "stock", "policy", "rejected", "webhook",
+    "status", "sql", "alerts", "stock", "policy", "campaign", "demand", "rejected", "webhook",
 ]  # fmt: skip
 
 

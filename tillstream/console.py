@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime
 from decimal import Decimal
@@ -50,6 +50,14 @@ def progress() -> Progress:
         TimeRemainingColumn(),
         console=err,
     )
+
+
+def steps(bar: Progress | None, text: str) -> tuple[Callable[[int], None], Callable[[int], None]]:
+    """A task of a bar, or of none, whose size is known later: what is told the total, and what is told each advance."""
+    if bar is None:
+        return (lambda _: None), (lambda _: None)
+    task = bar.add_task(text, total=None, rate="")
+    return (lambda total: bar.update(task, total=total)), (lambda many: bar.advance(task, many))
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Iterable[str] = ()) -> None:

@@ -117,7 +117,11 @@ OUTPUTS: dict[str, dict[str, str] | None] = {
         "rows": "rows removed, by table",
         "changelog": "topic removed",
     },
-    "products": {"products": "rows loaded", "seconds": "how long it took"},
+    "products": {
+        "products": "rows loaded",
+        "told": "products of which restock was told: those that it did not know, or otherwise",
+        "seconds": "how long it took",
+    },
     "reconcile": {
         "rows": "rows compared",
         "different": "how many differ",
@@ -181,6 +185,29 @@ OUTPUTS: dict[str, dict[str, str] | None] = {
         "in_force": "`version`, `since`, `rules`; null where none holds",
         "to_come": "versions of a later moment, likewise",
         "defaults": "what holds where no rule says otherwise",
+    },
+    "campaign apply": {
+        "campaigns": "campaigns read",
+        "different": "of these, those that restock did not know, or otherwise",
+        "partitions": "partitions that were told of them; 0 with `--check`, or where nothing differs",
+    },
+    "campaign list": {
+        "campaign_id": "its id",
+        "state": "`running`, `to come`, `over` or `cancelled`",
+        "since": "when it begins, by each store's time",
+        "until": "when it is over",
+        "skus": "what is promoted",
+        "stores": "where; empty: in all stores",
+    },
+    "demand learn": {
+        "since": "begin of the days from which was learned",
+        "until": "the newest window with receipts",
+        "stores": "stores with receipts in them",
+        "skus": "SKUs with rates",
+        "sold": "SKUs that were sold, the others have their category's",
+        "different": "of the SKUs with rates, those that are new to restock or differ by more than a tenth",
+        "partitions": "partitions that were told of these; 0 with `--check`, or where nothing differs",
+        "seconds": "how long it took",
     },
     "rejected list": {
         "groups": "by `topic`, `path` (numbers as n) and `reason`: `messages`, `first`, `last`",

@@ -6,8 +6,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.errors import IncompatibleBrokerVersion
 
 from schemas.errors import Stop
-from schemas.topics import RECEIPTS, changelog_topic
-from tillstream import topic_admin
+from schemas.topics import FEED, RECEIPTS, changelog_topic
+from tillstream import feed_log, topic_admin
 from tillstream.heard import heard_by_all
 from tillstream.settings import Settings
 
@@ -33,6 +33,9 @@ async def add_partitions(client: AIOKafkaAdminClient, settings: Settings) -> lis
             )
     grown = [name for name in names if counts[name] < settings.partitions]
     for name in grown:
+        if name == settings.topic_prefix + RECEIPTS and settings.topic_prefix + FEED in counts:
+            # Stores that move there have policies and campaigns as before. Receipts grow last: a repeat does it again.
+            await feed_log.tell_added(settings, range(counts[name], settings.partitions))
         await _grow(client, name, settings.partitions)
         # Before the next one grows: tills may ask any broker.
         await heard_by_all(client, {name: settings.partitions})

@@ -6,107 +6,57 @@ number of days, quantities and money as decimals. Every fault is told, with the 
 
 from __future__ import annotations
 
-import difflib
 import re
-import sys
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from schemas.errors import Refused, Stop
 from schemas.feed import PolicySetting
-from schemas.fields import identifier
 from schemas.numbers import MONEY, QUANTITY, NumberFault
-from tillstream import files
+from tillstream import written
 from tillstream.units import parse_duration
+from tillstream.written import Fault, identified
 
 NAMES = PolicySetting.__struct_fields__
 PLACES = ("store", "sku", "category")
 LONGEST_DAYS = 365.0
 _LEAST_SERVICE = 0.5
-_TOLD = 10
 _NUMBER = re.compile(r"[0-9]{1,6}(\.[0-9]+)?")
 _HINT = "docs/policies.md lists the fields of a policy."
 
 
-class Fault(NamedTuple):
-    """What is wrong with which field of which rule; rules count from 1."""
-
-    rule: int
-    field: str
-    reason: str
-
-    def __str__(self) -> str:
-        """As a person reads it."""
-        return f"rule {self.rule}, {self.field}: {self.reason}"
-
-
 def read(path: str | Path) -> list[PolicySetting]:
     """The policies of a file; `-` is TOML from standard input. Raises Stop."""
-    if str(path) == files.STDIN:
-        return checked("standard input", _of_toml("standard input", sys.stdin.buffer.read()))
-    if Path(path).suffix.lower() != ".toml":
-        return checked(str(path), _of_table(path))
-    try:
-        return checked(str(path), _of_toml(str(path), Path(path).read_bytes()))
-    except OSError as fault:
-        raise Stop(f"{path} cannot be read: {fault.strerror}.") from None
+    hint = "To go back to what holds without any, write `policy = []`."
+    return checked(*written.read(path, "policy", lambda file: [row for _, row in written.rows(file, NAMES)], hint))
 
 
 def checked(name: str, rules: Iterable[Mapping[str, Any]]) -> list[PolicySetting]:
     """Rules in their order; raises Stop that names the first faults."""
     faults: list[Fault] = []
-    found = [_rule(number, rule, faults) for number, rule in enumerate(rules, 1)]
-    if faults:
-        more = f"; and {len(faults) - _TOLD:,} more" if len(faults) > _TOLD else ""
-        raise Stop(f"{name}: {'; '.join(map(str, faults[:_TOLD]))}{more}.", _HINT)
+    found = [_rule(f"rule {number}", rule, faults) for number, rule in enumerate(rules, 1)]
+    written.refuse(name, faults, _HINT)
     return found
 
 
-def _of_toml(name: str, text: bytes) -> list[Any]:
-    try:
-        # Floats as they are written: a decimal must not pass through binary.
-        found = tomllib.loads(text.decode("utf-8-sig"), parse_float=str)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise Stop(f"{name} is no TOML: {fault}.") from None
-    rules = found.get("policy")
-    if not isinstance(rules, list):
-        raise Stop(f"{name} has no [[policy]].", "To go back to what holds without any, write `policy = []`.")
-    return rules
-
-
-def _of_table(path: str | Path) -> list[dict[str, Any]]:
-    if not files.is_table(path):
-        raise Stop(f"{path} is of a kind that is not known.", "Name it .toml, .csv or .parquet.")
-    with files.open_rows(path, NAMES) as rows:
-        found = []
-        for line, cells in rows.cells:
-            if len(cells) != len(rows.names):
-                raise Stop(f"{path}, line {line}: {len(cells)} cells, the header has {len(rows.names)}.")
-            found.append({name: cell for name, cell in zip(rows.names, cells, strict=True) if cell not in (None, "")})
-    return found
-
-
-def _rule(number: int, rule: Any, faults: list[Fault]) -> PolicySetting:
+def _rule(what: str, rule: Any, faults: list[Fault]) -> PolicySetting:
     if not isinstance(rule, Mapping):
-        faults.append(Fault(number, "policy", "must be a table of fields"))
+        faults.append(Fault(what, "policy", "must be a table of fields"))
         return PolicySetting()
     values: dict[str, Any] = {}
     for name, value in rule.items():
         if name not in NAMES:
-            nearest = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.5)
-            faults.append(Fault(number, name, "is no field" + (f"; did you mean {nearest[0]}?" if nearest else "")))
+            faults.append(Fault(what, name, written.is_no_field(name, NAMES)))
             continue
         try:
             values[name] = _READ[name](value)
         except ValueError as fault:
-            faults.append(Fault(number, name, str(fault)))
+            faults.append(Fault(what, name, str(fault)))
     found = PolicySetting(**values)
     if not any(name in rule for name in NAMES if name not in PLACES):
-        faults.append(Fault(number, "policy", "sets nothing"))
-    faults += [Fault(number, field, reason) for field, reason in _contradictions(found)]
+        faults.append(Fault(what, "policy", "sets nothing"))
+    faults += [Fault(what, field, reason) for field, reason in _contradictions(found)]
     return found
 
 
@@ -124,14 +74,7 @@ def _text(value: Any) -> str:
 
 
 def _place(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be a text: put it into quotes")  # noqa: TRY004  # likewise
-    if value == "":
-        return ""
-    try:
-        return identifier("$", value)
-    except Refused as fault:
-        raise ValueError(fault.reason) from None
+    return "" if value == "" else identified(value)
 
 
 def _days(value: Any) -> float:

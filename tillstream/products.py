@@ -1,4 +1,4 @@
-"""The table `products`: names for the SKUs, from a file or from the demo's data."""
+"""Names for the SKUs, from a file or from the demo's data: into the table `products`, and into the feed of restock."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+from rich.progress import Progress
 
 from schemas.errors import Stop, Unavailable
-from tillstream import ch, files
+from schemas.feed import Known
+from tillstream import aio, catalogue, ch, files
 from tillstream.settings import Settings
 
 _ROWS_A_BATCH = 20_000
@@ -47,23 +50,47 @@ def read_products(path: str | Path) -> Iterator[Product]:
         yield product
 
 
+class Loaded(NamedTuple):
+    """How many products were loaded, and of how many of these restock was told, since it had not known them so."""
+
+    products: int
+    told: int
+
+
 def load_products(
-    settings: Settings, products: Iterable[Product], on_progress: Callable[[int], None] = lambda _: None
-) -> int:
-    """Insert products, the newest row of a SKU holds; returns how many. Raises Unavailable or Stop."""
-    count = 0
+    settings: Settings,
+    products: Iterable[Product],
+    on_progress: Callable[[int], None] = lambda _: None,
+    bar: Progress | None = None,
+) -> Loaded:
+    """Load products, the newest of a SKU holds. Raises Unavailable or Stop; what is cut off is finished by a repeat.
+
+    `on_progress` is told how many rows more are in ClickHouse; `bar` shows what is done with the feed.
+    """
+    with ch.connect(settings) as client:
+        known = aio.run(catalogue.held(settings, bar))
+        told: list[tuple[str, Known]] = []
+        count = 0
+        for batch in _inserted(client, products):
+            count += len(batch)
+            on_progress(len(batch))
+            told += ((one.sku, Known(*one[1:])) for one in batch)
+    news = catalogue.news(known, told)
+    aio.run(catalogue.publish(settings, news, bar))
+    return Loaded(count, len(news))
+
+
+def _inserted(client: Client, products: Iterable[Product]) -> Iterator[list[Product]]:
+    """Insert products by the batch; gives each batch that is in."""
+    rows = iter(products)
     try:
-        with ch.connect(settings) as client:
-            rows = iter(products)
-            while batch := list(islice(rows, _ROWS_A_BATCH)):
-                client.insert("products", batch, column_names=list(Product._fields))
-                count += len(batch)
-                on_progress(len(batch))
+        while batch := list(islice(rows, _ROWS_A_BATCH)):
+            client.insert("products", batch, column_names=list(Product._fields))
+            yield batch
     except OperationalError as fault:
         raise Unavailable("ClickHouse", _first_line(fault)) from None
     except DatabaseError as fault:
         raise Stop(f"ClickHouse refuses the products: {_first_line(fault)}", "Run `tillstream migrate`.") from None
-    return count
 
 
 def _of_table(path: str | Path) -> Iterator[tuple[int, Product]]:

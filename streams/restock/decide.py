@@ -59,6 +59,8 @@ def _judge(state: RestockState, shop: Shop, offset: int, skus: Iterable[str], at
     for sku in skus:
         item = shop.items[sku]
         state.apply_policy(shop, item)
+        # Also where nobody buys: when a campaign is over, its pace must not make the silence after it suspicious.
+        state.promote(shop, item)
         done.alerts += judge(shop, item, Place(state.partition, offset, at), state.windows)
         shop.watch(item)
         shop.settle(item, state.windows)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from schemas.alert import Product
-from schemas.feed import Campaign, Catalogue, Known, PoliciesSet
+from schemas.feed import Campaign, Catalogue, Known, PoliciesSet, known_by_now
+from streams.restock.alike import kept_once
 from streams.restock.demand import Prior
 from streams.restock.item import Item
 from streams.restock.policy import Policies, PolicyRule
@@ -17,7 +18,8 @@ from streams.windows import Windows
 class RestockState:
     """`applied` is the last offset of the feed that is in, `movements` the last of `stock.movements` that it has told.
 
-    `policies` are the versions, by the moments from which they apply.
+    `policies` are the versions, by the moments from which they apply. `_by_sku` are the campaigns again, by what they
+    promote, None until somebody asks.
     """
 
     windows: Windows
@@ -28,6 +30,7 @@ class RestockState:
     policies: list[tuple[int, str, Policies]] = field(default_factory=list)
     known: dict[str, Known] = field(default_factory=dict)
     campaigns: dict[str, Campaign] = field(default_factory=dict)
+    _by_sku: dict[str, list[Campaign]] | None = field(default=None, init=False, repr=False, compare=False)
 
     def shop(self, store_id: str) -> Shop:
         """A store, which begins here where it is new."""
@@ -44,8 +47,8 @@ class RestockState:
             shop.table.add(sku, found.numbers, found.demand)
             found.demand.resume(shop.trading.done)
             self._name(found)
-            for one in self.campaigns.values():
-                self._remind(shop, one, sku)
+            for one in self.campaigns_of(sku):
+                _remind_of(one, shop, sku)
         return found
 
     def set_policies(self, message: PoliciesSet) -> bool:
@@ -69,11 +72,19 @@ class RestockState:
             item.set_policy(policies.of(shop.store_id, item.sku, item.product.category), version)
 
     def set_catalogue(self, message: Catalogue) -> None:
-        """Take up what SKUs are called, and what like stores sell of them."""
-        self.known.update(message.skus)
+        """Take up what SKUs are called, and what like stores sell of them; what changes is judged at the next sale."""
+        changed = set()
+        for sku, told in message.skus.items():
+            before = self.known.get(sku)
+            known = told if before is None else known_by_now(before, told)
+            if known != before:
+                shared, known = kept_once(sku, known)
+                self.known[shared] = known
+                changed.add(sku)
         for shop in self.shops.values():
-            for sku in message.skus.keys() & shop.items.keys():
+            for sku in sorted(changed & shop.items.keys()):
                 self._name(shop.items[sku])
+                shop.remind(shop.now, sku)
 
     def _name(self, item: Item) -> None:
         known = self.known.get(item.sku)
@@ -86,31 +97,40 @@ class RestockState:
             item.prior = Prior(known.purchases_an_hour, known.units_a_purchase or 1.0)
 
     def set_campaign(self, message: Campaign) -> None:
-        """Take up a campaign, in the place of the one with its id."""
+        """Take up a campaign, in the place of the one of its id; what either promotes is judged as it changes."""
         before = self.campaigns.get(message.campaign_id)
+        if before == message:
+            return
         self.campaigns[message.campaign_id] = message
+        self._by_sku = None
+        skus = {*message.skus, *(before.skus if before else ())}
         for shop in self.shops.values():
-            for sku in message.skus:
-                self._remind(shop, message, sku)
-            for sku in () if before is None else before.skus:
-                if sku in shop.items:
-                    shop.remind(shop.now, sku)
+            for sku in sorted(skus & shop.items.keys()):
+                shop.remind(shop.now, sku)
+                _remind_of(message, shop, sku)
 
-    def _remind(self, shop: Shop, campaign: Campaign, sku: str) -> None:
-        if sku in shop.items and (not campaign.stores or shop.store_id in campaign.stores):
-            shop.remind(campaign.since, sku)
-            shop.remind(campaign.until, sku)
+    def campaigns_of(self, sku: str) -> list[Campaign]:
+        """The campaigns that promote a SKU, whenever and wherever."""
+        if self._by_sku is None:
+            self._by_sku = {}
+            for one in self.campaigns.values():
+                for name in one.skus:
+                    self._by_sku.setdefault(name, []).append(one)
+        return self._by_sku.get(sku, [])
 
     def promote(self, shop: Shop, item: Item) -> None:
         """Whether a campaign runs for an item now decides which of its demands is under way."""
         promoted = any(
-            item.sku in one.skus
-            and one.since <= shop.now < one.until
-            and (not one.stores or shop.store_id in one.stores)
-            for one in self.campaigns.values()
+            one.since <= shop.now < one.until and (not one.stores or shop.store_id in one.stores)
+            for one in self.campaigns_of(item.sku)
         )
         if item.promote(promoted, shop.trading.done):
             shop.table.run(item.number, item.running())
+
+
+def _remind_of(campaign: Campaign, shop: Shop, sku: str) -> None:
+    shop.remind(campaign.since, sku)
+    shop.remind(campaign.until, sku)
 
 
 _SELECTORS = ("store", "sku", "category")

@@ -30,7 +30,7 @@ CONTRACT = {
     "demo", "up", "worker", "sink", "migrate", "replay", "reconcile", "check", "status", "sql", "rejected list",
     "rejected show", "rejected replay", "rebuild", "continue", "alerts list", "alerts show", "alerts explain",
     "alerts acknowledge", "alerts snooze", "alerts resolve", "stock", "policy apply", "policy show", "webhook test",
-    "webhook log", "webhook replay",
+    "webhook log", "webhook replay", "campaign apply", "campaign list", "demand learn",
 }  # fmt: skip
 # These print nothing but a log, or write a file.
 WITHOUT_JSON = {"up", "worker", "sink"}
@@ -41,6 +41,7 @@ NEEDY = [
     ["rejected", "replay"], ["replay", "tests/data/receipts.ndjson"], ["alerts"], ["alerts", "show", "a"],
     ["alerts", "explain", "a"], ["alerts", "resolve", "a"], ["stock", "tests/data/movements.ndjson"],
     ["policy", "apply", "tests/data/policies.toml"], ["policy", "show"], ["webhook", "log"], ["webhook", "replay"],
+    ["campaign", "apply", "tests/data/campaigns.toml"], ["campaign", "list"], ["demand", "learn"],
 ]  # fmt: skip
 
 

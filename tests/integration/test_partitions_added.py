@@ -8,9 +8,11 @@ import pytest
 
 from schemas import topics
 from schemas.errors import Stop
+from schemas.feed import PolicySetting
 from tests.integration.harness import progressed, publish, ready, roles, settled
 from tests.integration.test_exact import receipts
-from tillstream import partitions_added, topic_admin
+from tests.integration.test_stock_and_policy import everything
+from tillstream import partitions_added, policy_log, topic_admin
 from tillstream.migrate import check_migrated, migrate
 from tillstream.waiting import admin
 
@@ -41,6 +43,7 @@ def test_topics_grow_together_under_load_and_stores_that_move_are_counted_right(
         await ready(migrated)
         await publish(migrated, sent[:1_500])
         await progressed(migrated, 500)
+        await policy_log.publish(migrated, policy_log.version([PolicySetting(lead_time=1.0)], 0), lambda _: None)
         report = await migrate(more, more_partitions=True)
         assert report.topics_grown[-1] == migrated.topic_prefix + topics.RECEIPTS
         assert waited == dict.fromkeys(report.topics_grown, 6), "every broker has heard of them"
@@ -52,6 +55,8 @@ def test_topics_grow_together_under_load_and_stores_that_move_are_counted_right(
         report = asyncio.run(run())
         assert [process.poll() for process in processes] == [None, None], "those that ran have taken them up"
     assert report.counts["folded"] > 3_000
+    told = [part for part, _, value in everything(more, topics.FEED) if value.startswith(b'{"type":"policies"')]
+    assert told == list(range(6)), "the new partitions know the policies too"
     assert set(asyncio.run(partitions(more)).values()) == {1, 6}
     with roles(environment, more, "worker", "sink"):
         asyncio.run(publish(more, receipts(500, seed=42)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -51,7 +50,6 @@ Examples:
 
   tillstream policy show --json
 """
-_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 _SCALES = {
     **dict.fromkeys(("pack", "minimum_order", "shelf_capacity", "reorder_point", "order_up_to"), QUANTITY_SCALE),
     **dict.fromkeys(("critical_per_day", "warning_per_day"), MONEY_SCALE),
@@ -86,7 +84,12 @@ def apply(
     partitions = 0 if check else aio.run(policy_log.publish(ours, found, on_wait=console.note))
     if as_json:
         console.emit_json(
-            {"version": found.version, "since": _moment(found.since), "rules": len(rules), "partitions": partitions}
+            {
+                "version": found.version,
+                "since": moments.time_of(found.since),
+                "rules": len(rules),
+                "partitions": partitions,
+            }
         )
         return
     what = f"{len(rules):,} rule{'s' * (len(rules) != 1)}"
@@ -94,7 +97,7 @@ def apply(
         console.out.print(f"{what}: all valid")
     else:
         console.out.print(
-            f"applied {what} as version {found.version}, from {_moment(found.since):%Y-%m-%d %H:%M:%S}Z on"
+            f"applied {what} as version {found.version}, from {moments.time_of(found.since):%Y-%m-%d %H:%M:%S}Z on"
         )
 
 
@@ -102,15 +105,7 @@ def show(as_json: bool = _JSON) -> None:
     """Print what holds."""
     ours = settings.load()
     with console.progress() as bar:
-        task = bar.add_task("reading the log", total=None, rate="")
-
-        def begins(total: int) -> None:
-            bar.update(task, total=total)
-
-        def advances(many: int) -> None:
-            bar.advance(task, many)
-
-        versions = aio.run(policy_log.applied(ours, begins, advances))
+        versions = aio.run(policy_log.applied(ours, *console.steps(bar, "reading the log")))
     now, to_come = policy_log.in_force(versions, _now())
     if as_json:
         console.emit_json(
@@ -132,7 +127,7 @@ def show(as_json: bool = _JSON) -> None:
 def plain(found: PoliciesSet) -> dict[str, Any]:
     """A version as JSON has it."""
     rules = [{**{name: getattr(rule, name) for name in PLACES}, **settings_of(rule)} for rule in found.rules]
-    return {"version": found.version, "since": _moment(found.since), "rules": rules}
+    return {"version": found.version, "since": moments.time_of(found.since), "rules": rules}
 
 
 def settings_of(rule: PolicySetting) -> dict[str, Any]:
@@ -146,7 +141,7 @@ def _table(found: PoliciesSet, state: str) -> None:
     for rule in found.rules:
         told = ", ".join(f"{name} {value}" for name, value in settings_of(rule).items())
         rows.append([*(getattr(rule, name) or "any" for name in PLACES), told])
-    title = f"{state}: version {found.version}, from {_moment(found.since):%Y-%m-%d %H:%M:%S}Z on"
+    title = f"{state}: version {found.version}, from {moments.time_of(found.since):%Y-%m-%d %H:%M:%S}Z on"
     console.table(title, [*PLACES, "settings"], rows)
 
 
@@ -154,10 +149,6 @@ def _decimal(value: int, scale: int) -> Decimal:
     """Without needless zeros, and never as a power of ten."""
     found = Decimal(value).scaleb(-scale).normalize()
     return found.quantize(Decimal(1)) if found == found.to_integral_value() else found
-
-
-def _moment(micros: int) -> datetime:
-    return _UNIX + timedelta(microseconds=micros)
 
 
 def _now() -> int:

@@ -1,4 +1,4 @@
-"""`tillstream products`: load names for the SKUs."""
+"""`tillstream products`: load names for the SKUs, for queries and for alerts."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from tillstream import console, settings
 from tillstream.products import load_products, read_products
 
 _EXAMPLES = """
-Load products (sku, name, department, category, brand; only sku must be there) into ClickHouse.
+Load products (sku, name, department, category, brand; only sku must be there) into ClickHouse, and tell restock of
+them, so that alerts bear names and the policies of a category hold.
 
-The file is NDJSON, CSV or Parquet. Loading a SKU again replaces its row.
+The file is NDJSON, CSV or Parquet. Loading a SKU again replaces what was known of it; where nothing has changed, that
+adds nothing to restock.feed.
 
 Examples:
 
@@ -36,8 +38,9 @@ def products(
     begun = time.monotonic()
     with console.progress() as bar:
         task = bar.add_task("products", total=None, rate="")
-        count = load_products(found, read_products(file), lambda rows: bar.advance(task, rows))
+        loaded = load_products(found, read_products(file), lambda rows: bar.advance(task, rows), bar)
     if as_json:
-        console.emit_json({"products": count, "seconds": round(time.monotonic() - begun, 3)})
+        seconds = round(time.monotonic() - begun, 3)
+        console.emit_json({"products": loaded.products, "told": loaded.told, "seconds": seconds})
     else:
-        console.out.print(f"loaded {count:,} products")
+        console.out.print(f"loaded {loaded.products:,} products; told restock of {loaded.told:,} new or changed ones")

@@ -49,7 +49,7 @@ def replay(
     speed: str = typer.Option("max", help="Times real time, by the receipts' own times, or max."),
     limit: int | None = typer.Option(None, min=0, help="Publish at most so many receipts."),
     unchecked: bool = typer.Option(False, "--unchecked", help="Publish a file's receipts without checking them."),
-    no_products: bool = typer.Option(False, "--no-products", help="Leave the table products alone."),
+    no_products: bool = typer.Option(False, "--no-products", help="Load no names of products."),
     as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
 ) -> None:
     """Publish receipts and print what happened."""
@@ -82,7 +82,7 @@ def _load_products(found: settings.Settings) -> None:
     try:
         with console.progress() as bar:
             task = bar.add_task("products", total=demo_data.PRODUCTS, rate="")
-            load_products(found, demo_data.products(), lambda rows: bar.advance(task, rows))
+            load_products(found, demo_data.products(), lambda rows: bar.advance(task, rows), bar)
     except Unavailable as away:
         raise Stop(str(away), "Start it (`tillstream up`), or say --no-products.") from None
 

@@ -70,6 +70,21 @@ async def test_what_becomes_tracked_later_is_told_at_once():
     assert woken == [1, 1]
 
 
+async def test_while_many_products_are_taken_up_others_get_their_turn():
+    restock, _ = part()
+    turns = []
+
+    async def other():
+        while True:
+            turns.append(len(restock.state.known))
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(other())
+    await restock.take_feed(records([feed.Catalogue(skus={f"{n}": feed.Known(f"Product {n}")}) for n in range(5)]))
+    waiting.cancel()
+    assert turns == [1, 2, 3, 4, 5]
+
+
 async def test_alerts_that_have_landed_are_not_sent_again():
     log = records(sold_out(3))
     first, outlet = part()

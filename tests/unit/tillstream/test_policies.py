@@ -9,8 +9,8 @@ import pytest
 
 from schemas import feed
 from schemas.errors import Stop
-from schemas.feed import PolicySetting
-from tillstream import policies, policy_log, settings
+from schemas.feed import PoliciesSet, PolicySetting
+from tillstream import feed_log, policies, policy_log, settings
 from tillstream.policies import checked
 
 DATA = Path(__file__).parents[2] / "data/policies.toml"
@@ -112,7 +112,7 @@ def test_a_version_is_told_by_its_rules_and_its_moment():
     one = policy_log.version(TAUGHT, 5)
     assert one == policy_log.version(list(TAUGHT), 5)
     assert len({one.version, policy_log.version(TAUGHT, 6).version, policy_log.version(TAUGHT[:2], 5).version}) == 3
-    assert feed.encode(one).startswith(policy_log._HEAD)
+    assert feed.encode(one).startswith(feed_log.head(PoliciesSet))
 
 
 def test_the_latest_moment_that_has_come_holds_and_of_equal_ones_what_was_applied_last():
