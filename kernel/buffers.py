@@ -35,6 +35,6 @@ class Buffers:
 buffers = Buffers()
 
 
-def address(numbers: array[int]) -> int:
+def address(numbers: array[int] | array[float]) -> int:
     """Where an array's numbers begin."""
     return numbers.buffer_info()[0]

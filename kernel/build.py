@@ -38,7 +38,8 @@ def build() -> Path:
         made = Path(work) / LIBRARY
         try:
             subprocess.run(  # noqa: S603  # our own words
-                [*compiler(), *FLAGS, "-o", str(made), *(str(HERE / source) for source in SOURCES)], check=True
+                [*compiler(), *FLAGS, "-o", str(made), *(str(HERE / source) for source in SOURCES), "-lm"],
+                check=True,
             )
         except FileNotFoundError:
             raise SystemExit("No C compiler: install the ziglang package, or name one in CC.") from None

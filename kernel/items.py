@@ -4,9 +4,9 @@ Of an ITEM: `counted` says whether `on_hand` is known, as of the count at `count
 the receipts' offset up to which sales are in; `currency` its three letters as a number, 0 for none yet. `in_hour` are
 the purchases in `hour` (since the Unix epoch), `hour_before` those in the one before it.
 
-The rest is a copy of what the rules look at, written after each judgement: `watched` (UNWATCHED, WATCHED or NEVER), `ask`
-(only Python may judge it), `low` (NO_ALERT, RAISED, ORDERED: how its alert for low stock stands), `worse_at` (the revenue
-at risk a day from which that is more severe), the prior, and the policy (`reorder_point` is NaN where none is set).
+The rest is a copy of what the rules look at, written after each judgement: `watched` (UNWATCHED, WATCHED or NEVER),
+`ask` (only Python may judge it), `low` (NO_ALERT, RAISED, ORDERED: how its alert for low stock stands), `worse_at` (the
+revenue at risk a day from which that is more severe), the prior, and the policy (`reorder_point` is NaN where none is).
 """
 
 from __future__ import annotations
@@ -125,4 +125,16 @@ class Table:
             at = self.touched.find(1, at + 1)
 
 
-__all__ = ["DEMAND", "ITEM", "MOVE_WIDTH", "NEVER", "NO_ALERT", "ORDERED", "RAISED", "STORE", "UNWATCHED", "WATCHED", "Table"]
+__all__ = [
+    "DEMAND",
+    "ITEM",
+    "MOVE_WIDTH",
+    "NEVER",
+    "NO_ALERT",
+    "ORDERED",
+    "RAISED",
+    "STORE",
+    "UNWATCHED",
+    "WATCHED",
+    "Table",
+]

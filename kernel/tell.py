@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from kernel.buffers import address, buffers
 from kernel.library import kernel
@@ -50,4 +50,4 @@ def tell_purchases(
             return None
         told = ctypes.string_at(address(text), length)
         bounds = [0, *stores[2 * many : 3 * many].tolist()]
-    return [told[begin:end] for begin, end in zip(bounds, bounds[1:], strict=False)]
+    return [told[begin:end] for begin, end in pairwise(bounds)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 
 import msgspec
 
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 # A batch lands as a whole or not at all; this many alerts are far smaller than one may be.
 ALERTS_PER_BATCH = 200
 SECONDS_BETWEEN_POSITIONS = 1.0
+# How many positions go out at once: more when nothing waits to be decided, since each costs as much as many purchases.
+MOST_POSITIONS, MOST_WHILE_BEHIND = 2_000, 250
 # Headers of an alert: the feed's offset that brought it about, and the one up to which all alerts have landed with it.
 FEED, SENT = "feed", "sent"
 NOTHING_SENT = -1
@@ -67,8 +70,8 @@ class RestockPart:
         self._outlet = outlet
         self._stock_topic = stock_topic
         self._max_skew = max_skew
-        self._dirty: dict[tuple[str, str], tuple[Shop, Item]] = {}
         self._positions_at = 0.0
+        self._untold: Iterator[tuple[Shop, Item]] = iter(())
 
     def begin(self) -> None:
         """The feed is read up to its end: what is tracked is known. A second time, after an outage, changes nothing."""
@@ -124,17 +127,36 @@ class RestockPart:
             await self._outlet.acknowledged()
             alerted(one for _, one in batch)
 
-    async def send_positions(self, now: float) -> None:
-        """Tell how items stand that have changed, once a second of the loop's time at most; each is absolute."""
-        if not self._dirty or not self.tracking.ready or now - self._positions_at < SECONDS_BETWEEN_POSITIONS:
+    async def send_positions(self, now: float, *, behind: bool) -> None:
+        """Tell how items stand that were touched, once a second of the loop's time at most; each is absolute.
+
+        `behind` says whether the feed has more to be decided. What does not fit goes out the next time, every store in
+        its turn.
+        """
+        if not self.tracking.ready or now - self._positions_at < SECONDS_BETWEEN_POSITIONS:
             return
-        dirty, self._dirty, self._positions_at = self._dirty, {}, now
+        self._positions_at = now
+        most = MOST_WHILE_BEHIND if behind else MOST_POSITIONS
         told: list[Message] = [
             (shop.store_id.encode(), position.encode(standing(shop, item, self.state.applied)), [])
-            for shop, item in dirty.values()
+            for shop, item in self._take_touched(most)
         ]
-        await self._outlet.send("positions", self.partition, told)
-        await self._outlet.acknowledged()
+        if told:
+            await self._outlet.send("positions", self.partition, told)
+            await self._outlet.acknowledged()
+
+    def _take_touched(self, most: int) -> Iterator[tuple[Shop, Item]]:
+        """Items that were touched, from where the last round stopped; once through all stores at most."""
+        found = list(islice(self._untold, most))
+        if len(found) < most:
+            self._untold = self._touched()
+            found += islice(self._untold, most - len(found))
+        return iter(found)
+
+    def _touched(self) -> Iterator[tuple[Shop, Item]]:
+        for shop in list(self.state.shops.values()):
+            for sku in shop.table.take_touched():
+                yield shop, shop.items[sku]
 
     def _letter(self, offset: int, key: bytes | None, value: bytes | None, fault: Refused) -> Message:
         letter = DeadLetter(key, value, fault.reason, fault.path, self._stock_topic, self.partition, offset)

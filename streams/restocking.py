@@ -98,8 +98,9 @@ class Restocking:
                     await feeds[tp].take_feed(records)
                 else:
                     await stocks[tp].take_movements(records)
-            for part in parts.values():
-                await part.send_positions(asyncio.get_running_loop().time())
+            for tp, part in feeds.items():
+                at_end = await _is_at_end(consumer, tp)
+                await part.send_positions(asyncio.get_running_loop().time(), behind=not at_end)
             for tp in await _caught_up(consumer, behind):
                 part = behind.pop(tp)
                 part.begin()
@@ -118,12 +119,12 @@ class Restocking:
 
 
 async def _caught_up(consumer: AIOKafkaConsumer, behind: Mapping[TopicPartition, RestockPart]) -> list[TopicPartition]:
-    found = []
-    for tp in behind:
-        end = consumer.highwater(tp)
-        if end is not None and await consumer.position(tp) >= end:
-            found.append(tp)
-    return found
+    return [tp for tp in behind if await _is_at_end(consumer, tp)]
+
+
+async def _is_at_end(consumer: AIOKafkaConsumer, tp: TopicPartition) -> bool:
+    end = consumer.highwater(tp)
+    return end is not None and await consumer.position(tp) >= end
 
 
 def _reads_no_more(consumer: AIOKafkaConsumer) -> bool:

@@ -84,7 +84,8 @@ class Ours:
         self._tell(
             SalesMessage(
                 log=1, offset=self._receipt[store], store_id=f"{store}", watermark=self._watermark[store],
-                receipts=[[BEGIN + at * HOUR, known[at]] for at in sorted(totals)], purchases=purchases_of({"NOK": purchases}),
+                receipts=[[BEGIN + at * HOUR, known[at]] for at in sorted(totals)],
+                purchases=purchases_of({"NOK": purchases}),
             )
         )  # fmt: skip
         if self.silences is not None:

@@ -91,6 +91,17 @@ class Demand(DEMAND):
     a message, to the same numbers.
     """
 
+    hours: float
+    purchases: float
+    units: float
+    squares: float
+    revenue: float
+    until: float
+    last: float
+    known_purchases: float
+    known_hours: float
+    uneven: float
+
     def __init__(self) -> None:
         super().__init__(uneven=1.0)
 

@@ -16,7 +16,7 @@ from streams.restock.orders import Orders
 from streams.restock.policy import DEFAULT, Policy
 from streams.restock.position import Position
 from streams.restock.rules import Shelf, z_of
-from streams.restock.trading import DAY, HOUR, Trading
+from streams.restock.trading import HOUR, Trading
 
 # Below the offset of any log, and below -1, which is that of one without receipts.
 UNTOLD = -2
@@ -129,7 +129,7 @@ class Item:
         # Their end is a matter of silences, hours, and of what comes: too rare to be worth a shortcut.
         numbers.ask = any(rule != "reorder_point" for rule in self.episodes)
         numbers.low = NO_ALERT if low is None else ORDERED if low.state == "ordered" else RAISED
-        # A warning is the most that low stock is, see streams.restock.judge; only what nobody has dealt with gets worse.
+        # A warning is the most that low stock is (streams.restock.judge); only what nobody has dealt with gets worse.
         worse = low is not None and low.state == "raised" and low.severity == "info"
         numbers.worse_at = float(min(self.policy.warning_per_day, self.policy.critical_per_day)) if worse else math.inf
 

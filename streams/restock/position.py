@@ -19,7 +19,7 @@ from kernel.moves import NO_RECEIPT, Moves
 
 @dataclass(slots=True, eq=False)
 class Position:
-    """Of the item with a `number` in its store, whose `moves` are those that a count which is still to come may precede.
+    """Of the item with a `number` in its store; `moves` are the store's that a count which is to come may precede.
 
     `numbers` are the item's: on hand, and when it was counted.
     """

@@ -104,7 +104,9 @@ def _unusual(shop: Shop, told: Told) -> Iterator[str]:
             continue
         applied = item.applied
         purchases = sorted(
-            (purchase, currency) for currency, numbers in currencies.items() for purchase in _rows(numbers, PURCHASE_WIDTH)
+            (purchase, currency)
+            for currency, numbers in currencies.items()
+            for purchase in _rows(numbers, PURCHASE_WIDTH)
         )
         for purchase, currency in purchases:
             shop.table.sell(item.number, purchase, currency, applied, store, shop.moves)

@@ -106,7 +106,7 @@ class Trading:
         return max(0.0, self.in_hour + self.before * (1 - share)) / self.receipts_an_hour
 
     def around(self, now: int) -> float:
-        """Standard hours of business that the sixty minutes before now let expect, or that were done in them if more."""
+        """Standard hours of business that the sixty minutes before now let expect, or that were done if more."""
         return max(self.ahead(now - HOUR, HOUR / DAY), self.last_hour(now))
 
     def sums(self) -> tuple[array[float], array[float]] | None:

@@ -41,7 +41,7 @@ def sanitized(tmp_path_factory):
         pytest.skip("no GCC with its sanitizers here")
     library = tmp_path_factory.mktemp("kernel") / "sanitized.lib"
     sources = [str(HERE / source) for source in SOURCES]
-    subprocess.run([compiler, *SANITIZED, *WARNINGS, "-o", str(library), *sources], check=True)
+    subprocess.run([compiler, *SANITIZED, *WARNINGS, "-o", str(library), *sources, "-lm"], check=True)
     return library, [runtime(compiler, name) for name in ("libasan.so", "libubsan.so")]
 
 
@@ -59,9 +59,15 @@ def run(sanitized, *arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("file", ["test_reading.py", "test_sums.py", "test_seen.py", "test_records.py"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "kernel/test_reading.py", "kernel/test_sums.py", "kernel/test_seen.py", "kernel/test_records.py",
+        "streams/restock/test_kernel.py", "streams/test_feed.py",
+    ],
+)  # fmt: skip
 def test_nothing_is_read_or_written_beyond_its_buffer(sanitized, file):
-    done = run(sanitized, f"tests/unit/kernel/{file}", "--hypothesis-seed=1")
+    done = run(sanitized, f"tests/unit/{file}", "--hypothesis-seed=1")
     assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]
 
 

@@ -7,11 +7,11 @@ import asyncio
 import pytest
 
 from kernel.records import Record
-from schemas import alert, feed
+from schemas import alert, feed, position
 from schemas.errors import Again, Stop
 from streams.guard import guarded
 from streams.restock.state import RestockState
-from streams.restock_part import ALERTS_PER_BATCH, SENT, RestockPart, sent_until
+from streams.restock_part import ALERTS_PER_BATCH, MOST_WHILE_BEHIND, SENT, RestockPart, sent_until
 from streams.tracking import Tracking
 from streams.windows import Windows
 from tests.unit.streams.restock.feeds import GRACE, WIDTH, Feed
@@ -152,3 +152,24 @@ async def test_who_is_asked_to_end_ends():
     with pytest.raises(asyncio.CancelledError):
         await running
     assert crashed == []
+
+
+async def test_positions_go_out_by_and_by_while_the_feed_has_more_every_one_once():
+    restock, outlet = part()
+    many = MOST_WHILE_BEHIND + 5
+    await restock.take_feed(records(sold_out(many)))
+    restock.begin()
+
+    def told():
+        return [
+            position.decode(value).sku for role, batch in outlet.batches if role == "positions" for _, value, _ in batch
+        ]
+
+    await restock.send_positions(10.0, behind=True)
+    assert len(told()) == MOST_WHILE_BEHIND
+    await restock.send_positions(10.9, behind=True)  # within the same second
+    assert len(told()) == MOST_WHILE_BEHIND
+    await restock.send_positions(11.0, behind=True)
+    assert sorted(told()) == sorted(f"sku-{number}" for number in range(many))
+    await restock.send_positions(12.0, behind=False)
+    assert len(told()) == many

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.feed import Sales, purchases_of
+from schemas.feed import Sales, purchases_in, purchases_of
 from streams.restock.policy import Policy
 from tests.unit.streams.restock.feeds import DAY, HOUR, MONDAY, UNIT, Feed, at, usual_week
 
@@ -407,12 +407,12 @@ def test_a_backlog_that_is_told_at_once_teaches_what_it_would_have_taught_hour_b
     usual_week(one_by_one, every=3)
     usual_week(at_once_log := Feed(), every=3)
     told = [one for one in at_once_log.log if isinstance(one, Sales)]
-    purchases = [number for one in told for number in one.purchases.get("NOK", {}).get("milk", [])]
+    purchases = [number for one in told for number in purchases_in(one.purchases).get("NOK", {}).get("milk", [])]
     receipts = [row for one in told for row in one.receipts]
     at_once.tell(
         Sales(
             log=1, offset=told[-1].offset + 1, store_id="12", watermark=told[-1].watermark, receipts=receipts,
-            purchases={"NOK": {"milk": purchases}},
+            purchases=purchases_of({"NOK": {"milk": purchases}}),
         )
     )  # fmt: skip
     slow, fast = one_by_one.item.demand, at_once.item.demand

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from schemas.decode import decode as decode_receipt
-from schemas.feed import Catalogue, Known, Movement, PoliciesSet, Sales
+from schemas.feed import Catalogue, Known, Movement, PoliciesSet, Sales, purchases_of
 from schemas.stock import decode as decode_movement
 from streams.restock.decide import decide
 from streams.restock.state import RestockState
@@ -71,7 +71,7 @@ class Told:
             Sales(
                 log=1, offset=self._receipts, store_id=store_id, watermark=receipts[-1].occurred_at,
                 receipts=[[start, many] for start, many in touched.items()],
-                purchases={} if opened else {"USD": purchases},
+                purchases=purchases_of({} if opened else {"USD": purchases}),
                 opened={"USD": {sku: [] for sku in opened}} if opened else {},
             )
         )  # fmt: skip
