@@ -12,6 +12,7 @@ from tillstream import console
 from tillstream.alerts import shown
 from tillstream.alerts.explain import number
 from tillstream.alerts.found import SHORT, FoundAlert
+from tillstream.demo.live_stock import LABEL
 from tillstream.demo.run import Outcome
 
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -29,13 +30,13 @@ def print_alerts(outcome: Outcome) -> None:
     console.table("alerts of simulated stock", ["rule", *figures], rows, right=figures)
     told = [
         (
-            one.alert_id[:SHORT], one.rule, one.state, one.store_id, one.name, shown.quantity(one.on_hand),
+            one.alert_id[:SHORT], one.rule, one.store_id, one.name.removeprefix(LABEL), shown.quantity(one.on_hand),
             _days(one), shown.quantity(one.suggested_order), shown.lost(one),
         )
         for one in telling(outcome)
     ]  # fmt: skip
-    figures = ["on hand", "days of cover", "order", "lost a day"]
-    names = ["id", "rule", "state", "store", "product", *figures]
+    figures = ["on hand", "days left", "order", "lost a day"]
+    names = ["id", "rule", "store", "product", *figures]
     console.table("open alerts of simulated stock, of each rule the most expensive", names, told, right=figures)
 
 
