@@ -87,6 +87,8 @@ class Sender(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._whole: set[int] = set()
         self._flying: dict[asyncio.Task[None], int] = {}
         self._strangers: set[str] = set()
+        # Open deliveries of partitions that are being read back, by partition: one may be final further on.
+        self._read_back: dict[int, dict[str, Delivery]] = {}
         self.ready = asyncio.Event()
 
     # What the group says.
@@ -99,6 +101,7 @@ class Sender(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         for partition in gone:
             self._outbox.drop(partition)
             self._known.drop(partition)
+            self._read_back.pop(partition, None)
         await self._land(gone)
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
@@ -136,21 +139,24 @@ class Sender(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         """A record of before: the newest of an id is the one that counts."""
         self._known.add(message)
         self._known.forget(now_us())
+        found = self._read_back.setdefault(message.partition, {})
         if message.state in OPEN:
-            self._open(replace(message, attempt=0, next_at=message.at) if message.state == "requested" else message)
+            found[message.webhook_id] = message
         else:
-            self._outbox.done(message.webhook_id)
+            found.pop(message.webhook_id, None)
 
     def _follow_up(self, message: Delivery) -> None:
         """A record of now: whatever we wrote ourselves we have done already."""
         if self._outbox.is_under_way(message.webhook_id):
             return
         if message.state == "requested":
-            self._open(replace(message, attempt=0, next_at=message.at))
+            self._open(message)
         elif message.state not in OPEN:
             self._outbox.done(message.webhook_id)
 
     def _open(self, delivery: Delivery) -> None:
+        if delivery.state == "requested":
+            delivery = replace(delivery, attempt=0, next_at=delivery.at)
         if delivery.endpoint in self._endpoints:
             self._outbox.put(delivery)
             self._wakes[delivery.endpoint].set()
@@ -169,7 +175,11 @@ class Sender(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 found = await self._shelf.get(partition, newest.offset)
                 if found is not None and (found.alert_id, found.sequence) == (newest.alert_id, newest.sequence):
                     self._consumer.seek(place, newest.offset)
+            if not self.memory.has_read(partition):  # it went meanwhile, and may be ours again and begun anew
+                return
             self._whole.add(partition)
+            for delivery in self._read_back.pop(partition, {}).values():
+                self._open(delivery)
             self._consumer.resume(place)
         except IllegalStateError:  # it was taken from us meanwhile
             self._whole.discard(partition)

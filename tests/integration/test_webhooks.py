@@ -7,7 +7,7 @@ import time
 
 import pytest
 from aiohttp import web
-from aiokafka import AIOKafkaProducer
+from msgspec.structs import replace
 
 from schemas import delivery as messages
 from schemas import topics
@@ -21,13 +21,14 @@ from tests.integration.webhooks import (
     endpoint,
     fresh,
     log_of,
+    note,
     publish,
     sender,
     states,
+    store_of,
     until_stand,
 )
-from tests.unit.sinks.webhooks.samples import OTHER, SECRET
-from tillstream import kafka
+from tests.unit.sinks.webhooks.samples import OTHER, SECRET, delivery
 
 pytestmark = pytest.mark.integration
 
@@ -166,7 +167,7 @@ async def test_410_disables_the_endpoint_and_a_message_that_it_is_well_enables_i
             await publish(migrated, fresh(3))
             await until_stand(migrated, lambda found: len(found) == 5)
             assert len(receiver.got) == 1, "it is remembered"
-            await note(migrated, EndpointState(endpoint="erp", state="ok", since=1, at=1), 0)
+            await note(migrated, 0, EndpointState(endpoint="erp", state="ok", since=1, at=1))
             await until_delivered_again(migrated, receiver)
 
 
@@ -178,14 +179,6 @@ async def until_delivered_again(settings, receiver):
             if receiver.accepted:
                 return
             await asyncio.sleep(0.05)
-
-
-async def note(settings, message, partition):
-    async with AIOKafkaProducer(**kafka.client_options(settings), acks="all") as producer:
-        await producer.send_and_wait(
-            settings.topic_prefix + topics.DELIVERIES, messages.encode(message), key=messages.key_of(message),
-            partition=partition,
-        )  # fmt: skip
 
 
 async def test_an_endpoint_that_fails_for_long_enough_is_disabled_and_reported(migrated, caplog):
@@ -319,10 +312,23 @@ async def test_a_request_sends_a_delivery_again_under_its_id_however_old_it_is(m
                        ).values()  # fmt: skip
             asked = messages.Delivery(**{name: getattr(done, name) for name in done.__struct_fields__} |
                                       {"state": "requested", "attempt": 0})  # fmt: skip
-            await note(migrated, asked, done.partition)
+            await note(migrated, done.partition, asked)
             await receiver.has(2)
             await until_stand(migrated, lambda found: [one.state for one in found.values()] == ["delivered"])
-        await note(migrated, asked, done.partition)
+        await note(migrated, done.partition, asked)
         async with sender(migrated, endpoint(receiver), max_age=HOUR):
             await receiver.has(3)
     assert len({got.id for got in receiver.got}) == 1
+
+
+async def test_a_start_sends_nothing_that_the_log_tells_further_on_was_delivered(migrated):
+    """A delivery whose first record lies many fetches before its last: it failed at first, long ago."""
+    at = time.time_ns() // 1000
+    one = delivery(at=at, next_at=at, occurred_at=at, partition=0, offset=0)
+    between = [replace(one, webhook_id=f"msg_b{n}", state="delivered", next_at=0) for n in range(6_000)]
+    await publish(migrated, fresh(1, store_id=store_of(migrated, 0)))
+    await note(migrated, 0, one, *between, replace(one, state="delivered", next_at=0, attempt=2))
+    async with Receiver() as receiver, sender(migrated, endpoint(receiver)):
+        await publish(migrated, fresh(2))
+        await receiver.until(lambda: any(got.body["data"]["alert_id"] == "a2" for got in receiver.accepted))
+    assert "msg_1" not in {got.id for got in receiver.got}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 from collections import defaultdict
@@ -129,6 +130,21 @@ async def publish(settings, *given):
                 for one in given
             ]
         )  # fmt: skip
+
+
+async def note(settings, partition, *given):
+    """Messages into a partition of webhook.deliveries, in their order."""
+    async with AIOKafkaProducer(**kafka.client_options(settings), acks="all", linger_ms=5) as producer:
+        topic = settings.topic_prefix + topics.DELIVERIES
+        for one in given:
+            sent = await producer.send(topic, messages.encode(one), key=messages.key_of(one), partition=partition)
+        await sent
+
+
+def store_of(settings, partition):
+    """A store whose alerts stand in this partition."""
+    names = (f"in{partition}-{number}" for number in itertools.count())
+    return next(name for name in names if partition_of(name.encode(), settings.partitions) == partition)
 
 
 def config(settings, *endpoints, tuning=QUICK, max_age=24 * HOUR, allow_private=True):
