@@ -29,9 +29,10 @@ from schemas import delivery as messages
 from schemas.delivery import OPEN, Delivery, EndpointState
 from schemas.times import TimeFault
 from sinks import metrics
-from sinks.clients import reads_no_more
+from sinks.clients import reads_no_more, stopped_within
 from sinks.webhooks.body import body_of, headers_of
-from sinks.webhooks.endpoint import HOUR, Endpoint, Tuning
+from sinks.webhooks.endpoint import SECOND, Endpoint, Tuning
+from sinks.webhooks.forgetting import Forgetting
 from sinks.webhooks.health import Health
 from sinks.webhooks.intake import deliveries_of
 from sinks.webhooks.known import Known
@@ -48,6 +49,8 @@ RECORDS_PER_POLL = 500
 POLL_MS = 200
 # Attempts that are under way when a partition goes, or at the end, may finish within this; then they are repeated.
 LAST_SECONDS = 2.0
+# Of a partition at a time: a million of them are gone within three hours, and nothing waits for it.
+MOST_FORGOTTEN = 1_000
 
 
 def now_us() -> int:
@@ -81,7 +84,8 @@ class Sender(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._tuning = tuning
         self._outbox = Outbox()
         self._health = Health()
-        self._known = Known(max_age + HOUR)
+        self._known = Known(max_age + tuning.margin)
+        self._forgetting = Forgetting(max_age, tuning.margin)
         self._paces = dict.fromkeys(self._endpoints, Pace())
         self._wakes = {name: asyncio.Event() for name in self._endpoints}
         self._whole: set[int] = set()
@@ -101,6 +105,7 @@ class Sender(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         for partition in gone:
             self._outbox.drop(partition)
             self._known.drop(partition)
+            self._forgetting.drop(partition)
             self._read_back.pop(partition, None)
         await self._land(gone)
 
@@ -115,8 +120,13 @@ class Sender(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     # What the log says.
 
     def take(self, record: Any) -> None:
-        """One record of `webhook.deliveries`: of an earlier owner, of our own, or a request."""
+        """One record of `webhook.deliveries`: of an earlier owner, of our own, or a request.
+
+        A tombstone ends no open delivery: whoever wrote it had not read of a request.
+        """
         if record.value is None:
+            if self.memory.owns(record.partition):
+                self._forgetting.forgotten((record.key or b"").decode(errors="replace"))
             return
         try:
             message = messages.decode(record.value)
@@ -125,10 +135,12 @@ class Sender(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             return
         if isinstance(message, EndpointState):
             self._learn(message)
-        elif record.partition in self._whole:
-            self._follow_up(message)
         elif self.memory.owns(record.partition):
-            self._remember(message)
+            self._forgetting.learn(message)
+            if record.partition in self._whole:
+                self._follow_up(message)
+            else:
+                self._remember(message)
 
     def _learn(self, state: EndpointState) -> None:
         self._health.learn(state)
@@ -310,6 +322,15 @@ class Sender(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             log.warning("endpoint %s is %s %s", state.endpoint, state.state, state.reason)
         await self._recorder.write(state)
 
+    # 4. What nothing needs any more is forgotten.
+
+    async def tidy(self, stop: asyncio.Event) -> None:
+        """Write tombstones, some at a time, until `stop`; raises KafkaError."""
+        while not await stopped_within(stop, self._tuning.tidy_every / SECOND):
+            for partition in sorted(self._whole):
+                due = self._forgetting.due(partition, now_us(), MOST_FORGOTTEN)
+                await self._recorder.forget(partition, due)
+
     # The end of all of it.
 
     async def land(self) -> None:
@@ -333,6 +354,7 @@ async def run_generation(sender: Sender, names: Iterable[str], stop: asyncio.Eve
     """
     async with asyncio.TaskGroup() as group:
         parts = [group.create_task(sender.memory.run(sender.take, sender.is_whole))]
+        parts.append(group.create_task(sender.tidy(stop)))
         parts += [group.create_task(sender.serve(name, group, stop)) for name in names]
         await sender.take_in(stop)
         for part in parts:

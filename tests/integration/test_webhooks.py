@@ -19,6 +19,7 @@ from tests.integration.webhooks import (
     QUICK,
     Receiver,
     endpoint,
+    forget,
     fresh,
     log_of,
     note,
@@ -26,6 +27,7 @@ from tests.integration.webhooks import (
     sender,
     states,
     store_of,
+    until_forgotten,
     until_stand,
 )
 from tests.unit.sinks.webhooks.samples import OTHER, SECRET, delivery
@@ -332,3 +334,46 @@ async def test_a_start_sends_nothing_that_the_log_tells_further_on_was_delivered
         await publish(migrated, fresh(2))
         await receiver.until(lambda: any(got.body["data"]["alert_id"] == "a2" for got in receiver.accepted))
     assert "msg_1" not in {got.id for got in receiver.got}
+
+
+async def test_what_nothing_needs_any_more_gets_a_tombstone_and_its_alert_read_again_makes_no_second_delivery(
+    migrated, monkeypatch
+):
+    age, tuning = 4 * SECOND, Tuning(session=3 * SECOND, margin=100 * MS, tidy_every=50 * MS)
+    store = store_of(migrated, 2)
+    one, two = fresh(1, store_id=store), fresh(2, store_id=store)
+    async with Receiver() as receiver:
+        async with sender(migrated, endpoint(receiver), endpoint(receiver, name="shop"), tuning=tuning, max_age=age):
+            await publish(migrated, one)
+            await publish(migrated, two)
+            await receiver.has(4)
+            gone = await until_forgotten(migrated, 2)
+            stand = await states(migrated)
+            assert {stand[number].alert_id for number in gone} == {"a1"}, "of the newest alert they stay"
+            await publish(migrated, fresh(3, store_id=store))
+            await receiver.has(6)
+            gone = await until_forgotten(migrated, 4)
+            assert len(gone) == len(set(gone)), "each has one"
+        # A sender whose group the broker forgot, and that remembers no id that it need not.
+        monkeypatch.setattr(topics, "webhooks_group", lambda prefix: f"{prefix}another")
+        monkeypatch.setattr("sinks.webhooks.known._FEW", 0)
+        async with sender(migrated, endpoint(receiver), endpoint(receiver, name="shop"), tuning=tuning, max_age=age):
+            await publish(migrated, one)
+            await publish(migrated, fresh(4, store_id=store))
+            await receiver.has(8)
+            stand = await until_stand(migrated, lambda found: len(found) == 8)
+    assert sorted(got.body["data"]["alert_id"] for got in receiver.got) == sorted(["a1", "a2", "a3", "a4"] * 2)
+    assert {one.state for one in stand.values() if one.alert_id == "a1"} == {"expired"}
+
+
+async def test_a_tombstone_ends_no_delivery_that_somebody_has_asked_for(migrated):
+    """The request and a tombstone have crossed: the next start sends it all the same."""
+    at = time.time_ns() // 1000
+    store = store_of(migrated, 0)
+    asked = delivery(at=at, next_at=0, occurred_at=at, partition=0, offset=0, state="requested", store_id=store)
+    await publish(migrated, fresh(1, store_id=store))
+    await note(migrated, 0, replace(asked, state="delivered"), asked)
+    await forget(migrated, 0, asked.webhook_id)
+    async with Receiver() as receiver, sender(migrated, endpoint(receiver)):
+        await receiver.until(lambda: asked.webhook_id in {got.id for got in receiver.accepted})
+        await until_stand(migrated, lambda found: found[asked.webhook_id].state == "delivered")
