@@ -30,8 +30,9 @@ from schemas.delivery import OPEN, Delivery, EndpointState
 from schemas.times import TimeFault
 from sinks import metrics
 from sinks.clients import reads_no_more, stopped_within
+from sinks.webhooks import strangers
 from sinks.webhooks.body import body_of, headers_of
-from sinks.webhooks.endpoint import SECOND, Endpoint, Tuning
+from sinks.webhooks.endpoint import HOUR, SECOND, Endpoint, Tuning
 from sinks.webhooks.forgetting import Forgetting
 from sinks.webhooks.health import Health
 from sinks.webhooks.intake import deliveries_of
@@ -49,8 +50,8 @@ RECORDS_PER_POLL = 500
 POLL_MS = 200
 # Attempts that are under way when a partition goes, or at the end, may finish within this; then they are repeated.
 LAST_SECONDS = 2.0
-# Of a partition at a time: a million of them are gone within three hours, and nothing waits for it.
-MOST_FORGOTTEN = 1_000
+# Of a partition, or an endpoint: a million are forgotten within three hours, and nothing waits for that.
+MOST_AT_ONCE = 1_000
 
 
 def now_us() -> int:
@@ -172,9 +173,14 @@ class Sender(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         if delivery.endpoint in self._endpoints:
             self._outbox.put(delivery)
             self._wakes[delivery.endpoint].set()
-        elif delivery.endpoint not in self._strangers:
+            return
+        self._outbox.put(strangers.waiting(delivery, self._tuning))
+        if delivery.endpoint not in self._strangers:
             self._strangers.add(delivery.endpoint)
-            log.warning("webhooks wait for the endpoint %s, which [[webhooks]] no longer names", delivery.endpoint)
+            log.warning(
+                "webhooks wait for the endpoint %s, which [[webhooks]] no longer names; they fail after %d h",
+                delivery.endpoint, sum(self._tuning.delays) // HOUR,
+            )  # fmt: skip
 
     async def is_whole(self, partition: int) -> None:
         """All that was known of a partition has been taken: take alerts in, from where the log says."""
@@ -322,14 +328,26 @@ class Sender(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             log.warning("endpoint %s is %s %s", state.endpoint, state.state, state.reason)
         await self._recorder.write(state)
 
-    # 4. What nothing needs any more is forgotten.
+    # 4. What waits in vain is given up, and what nothing needs any more is forgotten.
 
     async def tidy(self, stop: asyncio.Event) -> None:
-        """Write tombstones, some at a time, until `stop`; raises KafkaError."""
+        """Do both, some at a time, until `stop`; raises KafkaError."""
         while not await stopped_within(stop, self._tuning.tidy_every / SECOND):
+            for name in sorted(self._strangers):
+                await self._give_up(name)
             for partition in sorted(self._whole):
-                due = self._forgetting.due(partition, now_us(), MOST_FORGOTTEN)
+                due = self._forgetting.due(partition, now_us(), MOST_AT_ONCE)
                 await self._recorder.forget(partition, due)
+
+    async def _give_up(self, stranger: str) -> None:
+        now, many = now_us(), 0
+        while many < MOST_AT_ONCE and (delivery := self._outbox.take(stranger, now)) is not None:
+            many += 1
+            await self._recorder.write(strangers.given_up(delivery, now))
+            metrics.webhook_deliveries.labels("failed").inc()
+            self._outbox.done(delivery.webhook_id)
+        if many:
+            log.warning("%d webhooks for the endpoint %s have failed: %s", many, stranger, strangers.REASON)
 
     # The end of all of it.
 

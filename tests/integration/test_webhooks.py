@@ -377,3 +377,46 @@ async def test_a_tombstone_ends_no_delivery_that_somebody_has_asked_for(migrated
     async with Receiver() as receiver, sender(migrated, endpoint(receiver)):
         await receiver.until(lambda: asked.webhook_id in {got.id for got in receiver.accepted})
         await until_stand(migrated, lambda found: found[asked.webhook_id].state == "delivered")
+
+
+async def pending_for_an_endpoint(settings, receiver):
+    """A delivery to "erp" that has failed once and is due again at once; its sender has ended."""
+    receiver.answers = status(500)
+    async with sender(settings, endpoint(receiver), tuning=Tuning(delays=(MS, *(HOUR,) * 9), session=3 * SECOND)):
+        await publish(settings, fresh(1))
+        await until_stand(settings, lambda found: [one.attempt for one in found.values()] == [2])
+    receiver.answers = lambda got, times: web.Response()
+
+
+async def test_what_an_endpoint_no_longer_named_waits_for_fails_after_the_span_of_retries_and_can_be_asked_for(
+    migrated, caplog
+):
+    tuning = Tuning(delays=(200 * MS,) * 5, session=3 * SECOND, tidy_every=50 * MS)
+    async with Receiver() as receiver:
+        await pending_for_an_endpoint(migrated, receiver)
+        async with sender(migrated, endpoint(receiver, name="shop"), tuning=tuning):
+            stand = await until_stand(migrated, lambda found: [one.state for one in found.values()] == ["failed"])
+        (one,) = stand.values()
+        assert (one.endpoint, one.reason, one.attempt) == ("erp", "[[webhooks]] no longer names its endpoint", 2)
+        assert one.at - one.occurred_at >= SECOND
+        assert "1 webhooks for the endpoint erp have failed" in caplog.text
+        await note(migrated, one.partition, replace(one, state="requested", at=one.at + 1))
+        async with sender(migrated, endpoint(receiver)):
+            await until_stand(migrated, lambda found: [one.state for one in found.values()] == ["delivered"])
+    assert len(receiver.accepted) == 1
+
+
+async def test_an_endpoint_that_is_named_again_in_time_gets_what_has_waited(migrated, caplog):
+    patient = Tuning(session=3 * SECOND, tidy_every=10 * MS)
+    async with Receiver() as receiver, Receiver() as other:
+        await pending_for_an_endpoint(migrated, receiver)
+        async with sender(migrated, endpoint(other, name="shop"), tuning=patient):
+            await publish(migrated, fresh(2))
+            await other.has(1)
+            assert sorted(one.state for one in (await states(migrated)).values())[-1] == "pending"
+        assert "webhooks wait for the endpoint erp" in caplog.text
+        (one,) = [one for one in (await states(migrated)).values() if one.endpoint == "erp"]
+        await note(migrated, one.partition, replace(one, next_at=one.at))  # an hour has passed
+        async with sender(migrated, endpoint(receiver)):
+            await receiver.has(1)
+    assert [got.body["data"]["alert_id"] for got in receiver.accepted] == ["a1"]
