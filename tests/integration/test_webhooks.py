@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from schemas import delivery as messages
 from schemas import topics
 from schemas.delivery import EndpointState
-from sinks.webhooks import sender as sender_module
+from sinks.webhooks.attempts import Attempts
 from sinks.webhooks.endpoint import HOUR, SECOND, Tuning
 from tests.integration.webhooks import (
     MS,
@@ -262,7 +262,7 @@ async def test_killed_between_the_post_and_its_record_it_sends_the_same_id_again
 
     async with Receiver() as receiver:
         with monkeypatch.context() as patched:
-            patched.setattr(sender_module.Sender, "_note", dies)
+            patched.setattr(Attempts, "_note", dies)
             with pytest.raises(BaseExceptionGroup):  # noqa: PT012  # it dies while the alert is under way
                 async with sender(migrated, endpoint(receiver)):
                     await publish(migrated, fresh(1))
