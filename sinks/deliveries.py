@@ -14,14 +14,19 @@ from sinks.batch import Batch, Rows, SinkRecord, Source
 
 
 def prepare(records: Sequence[SinkRecord]) -> Batch:
-    """Make a batch of records of `webhook.deliveries`; the version is the record's offset plus one."""
+    """Make a batch of records of `webhook.deliveries`; the version is the record's offset plus one.
+
+    A tombstone is passed over: the log forgets a delivery, and ClickHouse keeps what became of it.
+    """
     batch = Batch()
     deliveries: list[tuple[Delivery, Source]] = []
     endpoints: list[tuple[EndpointState, Source]] = []
     for record in records:
+        if record.value is None:
+            continue
         source = Source(record.topic, record.partition, record.offset)
         try:
-            message = delivery.decode(record.value or b"")
+            message = delivery.decode(record.value)
         except msgspec.MsgspecError as fault:
             batch.unreadable.append((source, str(fault)))
             continue

@@ -156,6 +156,9 @@ OUTPUTS: dict[str, dict[str, str] | None] = {
         "stores_in_two_partitions": "`store_id`, `partitions`; at most 100",
         "counted_twice": "receipts of which a copy counted too: `found`, `newest` (at most 20), `incomplete` (null, or"
         " why there may be more)",
+        "webhooks": "endpoints of `[[webhooks]]`, and others for which something waits: `endpoint`, `configured`,"
+        " `state` (`ok`, `failing` or `disabled`), `since` (null where nothing was ever noted), `reason`, `waiting`"
+        " (deliveries still to be sent)",
     },
     "sql": None,
     "alerts list": _ALERT,

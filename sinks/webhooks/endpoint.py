@@ -57,7 +57,8 @@ class Tuning:
 
     `delays` between attempts; `timeout` of one; `longest_hint`: more than that a Retry-After does not put off;
     `slow`: the first pause of an endpoint that says it has too much; `noted_after`: an endpoint is called failing once
-    it has failed for so long; `dead_after`: and given up after this. `session`: of the consumer group.
+    it has failed for so long; `dead_after`: and given up after this. `session`: of the consumer group. `margin`: by so
+    much the clocks of two machines may differ, and a command be slow; `tidy_every`: the log is tidied so often.
     """
 
     delays: tuple[int, ...] = DELAYS
@@ -68,6 +69,8 @@ class Tuning:
     noted_after: int = MINUTE
     dead_after: int = 5 * DAY
     session: int = 10 * SECOND
+    margin: int = HOUR
+    tidy_every: int = 10 * SECOND
 
 
 def event_of(alert: Alert) -> EventType | None:

@@ -45,6 +45,10 @@ class Memory:
         """Whether a partition is ours."""
         return partition in self._ours
 
+    def has_read(self, partition: int) -> bool:
+        """Whether a partition is ours, and all that it held when it became so was taken."""
+        return partition in self._ours - self._reading
+
     def reads_no_more(self) -> bool:
         """Whether its client has silently ended."""
         return reads_no_more(self._consumer)

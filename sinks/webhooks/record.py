@@ -33,13 +33,20 @@ class Recorder:
 
     async def write_all(self, partition: int, deliveries: Sequence[Delivery]) -> None:
         """Write deliveries of one partition in order: one is in the log only if all before it are."""
+        await self._write_all(partition, [(key_of(one), encode(one)) for one in deliveries])
+
+    async def forget(self, partition: int, webhook_ids: Sequence[str]) -> None:
+        """Write tombstones: compaction removes these ids, and in the end the tombstones."""
+        await self._write_all(partition, [(webhook_id.encode(), None) for webhook_id in webhook_ids])
+
+    async def _write_all(self, partition: int, records: Sequence[tuple[bytes, bytes | None]]) -> None:
         begin = 0
-        while begin < len(deliveries):
+        while begin < len(records):
             batch = self._producer.create_batch()
             end = begin
-            while end < len(deliveries):
-                one = deliveries[end]
-                if batch.append(key=key_of(one), value=encode(one), timestamp=None) is None:
+            while end < len(records):
+                key, value = records[end]
+                if batch.append(key=key, value=value, timestamp=None) is None:
                     break
                 end += 1
             acknowledged: asyncio.Future[object] = await self._producer.send_batch(

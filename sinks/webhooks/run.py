@@ -19,7 +19,7 @@ from sinks.webhooks.endpoint import SECOND, Endpoint, Tuning
 from sinks.webhooks.memory import Memory
 from sinks.webhooks.post import Poster
 from sinks.webhooks.record import Recorder
-from sinks.webhooks.sender import Sender, run_generation
+from sinks.webhooks.sender import Sender
 from sinks.webhooks.shelf import Shelf
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ async def _generation(config: SenderConfig, stop: asyncio.Event, on_ready: Calla
         consumer.subscribe([alerts], listener=sender)
         told = asyncio.create_task(_tell(sender, on_ready))
         stack.callback(told.cancel)
-        await run_generation(sender, [one.name for one in config.endpoints], stop)
+        await sender.run(stop)
 
 
 async def _tell(sender: Sender, on_ready: Callable[[], None]) -> None:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
+from schemas import delivery as messages
+from schemas.delivery import EndpointState
 from schemas.topics import RECEIPTS
+from sinks import deliveries
+from sinks.store import ClickHouseStore
 from tests.integration.harness import ready, roles, settled
 from tests.unit.schemas.receipts import RECEIPT, encoded
-from tillstream import kafka, store_partitions
+from tests.unit.sinks.records import Record
+from tests.unit.sinks.webhooks.samples import NOW, SECRET, delivery
+from tillstream import ch, kafka, store_partitions
 from tillstream.local.launch import free_port
 
 pytestmark = pytest.mark.integration
@@ -107,6 +115,34 @@ def test_stores_in_two_partitions_and_receipts_counted_twice_are_named(migrated,
     assert "1 receipt counted twice" in shown
     assert REGISTRY.get_sample_value("tillstream_store_partitions", {"store_id": "12"}) == 2
     assert REGISTRY.get_sample_value("tillstream_store_partitions", {"store_id": "13"}) is None
+
+
+def test_endpoints_that_are_disabled_or_for_which_something_waits_are_told(migrated, command, tmp_path, monkeypatch):
+    file = tmp_path / "tillstream.toml"
+    table = '[[webhooks]]\nname = "{0}"\nurl = "https://{0}.example/"\nsecret = "{1}"\n'
+    file.write_text(table.format("erp", SECRET) + table.format("dead", SECRET), "utf-8")
+    monkeypatch.setenv("TILLSTREAM_CONFIG", str(file))
+    given = [
+        *(delivery(webhook_id=f"msg_{number}", state="pending") for number in range(3)),
+        delivery(webhook_id="msg_1", state="requested"), delivery(webhook_id="msg_2", state="delivered"),
+        delivery(webhook_id="msg_3", endpoint="former"),
+        delivery(webhook_id="msg_4", endpoint="older", state="failed"),
+        EndpointState(endpoint="dead", state="failing", since=NOW - 1, reason="answered 500", at=NOW),
+        EndpointState(endpoint="dead", state="disabled", since=NOW, reason="answered 410", at=NOW),
+    ]  # fmt: skip
+    records = [Record(value=messages.encode(one), offset=offset) for offset, one in enumerate(given)]
+    ClickHouseStore("test", partial(ch.connect, migrated)).write(deliveries.prepare(records))
+    told = status(command, migrated)
+    assert told["away"] == {}, "a receiver that is away is no fault of this installation"
+    assert told["webhooks"] == [
+        {"endpoint": "erp", "configured": True, "state": "ok", "since": None, "reason": "", "waiting": 2},
+        {"endpoint": "dead", "configured": True, "state": "disabled", "since": "2026-11-23T17:05:09Z",
+         "reason": "answered 410", "waiting": 0},
+        {"endpoint": "former", "configured": False, "state": "ok", "since": None, "reason": "", "waiting": 1},
+    ]  # fmt: skip
+    shown = command(migrated, "status").out
+    assert re.search(r"dead\W+disabled\W+2026-11-23T17:05:09Z\W+0\W+answered 410", shown.replace(" 17:", "T17:")), shown
+    assert re.search(r"former\W+not in \[\[webhooks\]\]\W+1", shown), shown
 
 
 async def one_report(settings):

@@ -120,6 +120,11 @@ def test_the_sink_role_sends_what_is_lost_is_in_the_log_and_is_sent_again(
             found = stand(["delivered", "delivered", "disabled", "disabled"])
             assert found["endpoints"][0]["endpoint"] == "shop"
             assert "shop is disabled" in command(settings, "webhook", "log").err
+            erp, shop = json.loads(command(settings, "status", "--json").out)["webhooks"]
+            assert (erp["endpoint"], erp["configured"], erp["state"], erp["since"]) == ("erp", True, "ok", None)
+            assert (shop["state"], shop["since"]) == ("disabled", found["endpoints"][0]["since"])
+            assert "410" in shop["reason"]
+            assert [erp["waiting"], shop["waiting"]] == [0, 0]
             asked = command(settings, "webhook", "replay", "--json")
             assert len(json.loads(asked.out)["requested"]) == 2
             assert "shop is disabled" in asked.err

@@ -7,27 +7,30 @@ import time
 
 import pytest
 from aiohttp import web
-from aiokafka import AIOKafkaProducer
+from msgspec.structs import replace
 
 from schemas import delivery as messages
 from schemas import topics
 from schemas.delivery import EndpointState
-from sinks.webhooks import sender as sender_module
+from sinks.webhooks.attempts import Attempts
 from sinks.webhooks.endpoint import HOUR, SECOND, Tuning
 from tests.integration.webhooks import (
     MS,
     QUICK,
     Receiver,
     endpoint,
+    forget,
     fresh,
     log_of,
+    note,
     publish,
     sender,
     states,
+    store_of,
+    until_forgotten,
     until_stand,
 )
-from tests.unit.sinks.webhooks.samples import OTHER, SECRET
-from tillstream import kafka
+from tests.unit.sinks.webhooks.samples import OTHER, SECRET, delivery
 
 pytestmark = pytest.mark.integration
 
@@ -166,7 +169,7 @@ async def test_410_disables_the_endpoint_and_a_message_that_it_is_well_enables_i
             await publish(migrated, fresh(3))
             await until_stand(migrated, lambda found: len(found) == 5)
             assert len(receiver.got) == 1, "it is remembered"
-            await note(migrated, EndpointState(endpoint="erp", state="ok", since=1, at=1), 0)
+            await note(migrated, 0, EndpointState(endpoint="erp", state="ok", since=1, at=1))
             await until_delivered_again(migrated, receiver)
 
 
@@ -178,14 +181,6 @@ async def until_delivered_again(settings, receiver):
             if receiver.accepted:
                 return
             await asyncio.sleep(0.05)
-
-
-async def note(settings, message, partition):
-    async with AIOKafkaProducer(**kafka.client_options(settings), acks="all") as producer:
-        await producer.send_and_wait(
-            settings.topic_prefix + topics.DELIVERIES, messages.encode(message), key=messages.key_of(message),
-            partition=partition,
-        )  # fmt: skip
 
 
 async def test_an_endpoint_that_fails_for_long_enough_is_disabled_and_reported(migrated, caplog):
@@ -267,7 +262,7 @@ async def test_killed_between_the_post_and_its_record_it_sends_the_same_id_again
 
     async with Receiver() as receiver:
         with monkeypatch.context() as patched:
-            patched.setattr(sender_module.Sender, "_note", dies)
+            patched.setattr(Attempts, "_note", dies)
             with pytest.raises(BaseExceptionGroup):  # noqa: PT012  # it dies while the alert is under way
                 async with sender(migrated, endpoint(receiver)):
                     await publish(migrated, fresh(1))
@@ -319,10 +314,109 @@ async def test_a_request_sends_a_delivery_again_under_its_id_however_old_it_is(m
                        ).values()  # fmt: skip
             asked = messages.Delivery(**{name: getattr(done, name) for name in done.__struct_fields__} |
                                       {"state": "requested", "attempt": 0})  # fmt: skip
-            await note(migrated, asked, done.partition)
+            await note(migrated, done.partition, asked)
             await receiver.has(2)
             await until_stand(migrated, lambda found: [one.state for one in found.values()] == ["delivered"])
-        await note(migrated, asked, done.partition)
+        await note(migrated, done.partition, asked)
         async with sender(migrated, endpoint(receiver), max_age=HOUR):
             await receiver.has(3)
     assert len({got.id for got in receiver.got}) == 1
+
+
+async def test_a_start_sends_nothing_that_the_log_tells_further_on_was_delivered(migrated):
+    """A delivery whose first record lies many fetches before its last: it failed at first, long ago."""
+    at = time.time_ns() // 1000
+    one = delivery(at=at, next_at=at, occurred_at=at, partition=0, offset=0)
+    between = [replace(one, webhook_id=f"msg_b{n}", state="delivered", next_at=0) for n in range(6_000)]
+    await publish(migrated, fresh(1, store_id=store_of(migrated, 0)))
+    await note(migrated, 0, one, *between, replace(one, state="delivered", next_at=0, attempt=2))
+    async with Receiver() as receiver, sender(migrated, endpoint(receiver)):
+        await publish(migrated, fresh(2))
+        await receiver.until(lambda: any(got.body["data"]["alert_id"] == "a2" for got in receiver.accepted))
+    assert "msg_1" not in {got.id for got in receiver.got}
+
+
+async def test_what_nothing_needs_any_more_gets_a_tombstone_and_its_alert_read_again_makes_no_second_delivery(
+    migrated, monkeypatch
+):
+    age, tuning = 4 * SECOND, Tuning(session=3 * SECOND, margin=100 * MS, tidy_every=50 * MS)
+    store = store_of(migrated, 2)
+    one, two = fresh(1, store_id=store), fresh(2, store_id=store)
+    async with Receiver() as receiver:
+        async with sender(migrated, endpoint(receiver), endpoint(receiver, name="shop"), tuning=tuning, max_age=age):
+            await publish(migrated, one)
+            await publish(migrated, two)
+            await receiver.has(4)
+            gone = await until_forgotten(migrated, 2)
+            stand = await states(migrated)
+            assert {stand[number].alert_id for number in gone} == {"a1"}, "of the newest alert they stay"
+            await publish(migrated, fresh(3, store_id=store))
+            await receiver.has(6)
+            gone = await until_forgotten(migrated, 4)
+            assert len(gone) == len(set(gone)), "each has one"
+        # A sender whose group the broker forgot, and that remembers no id that it need not.
+        monkeypatch.setattr(topics, "webhooks_group", lambda prefix: f"{prefix}another")
+        monkeypatch.setattr("sinks.webhooks.known._FEW", 0)
+        async with sender(migrated, endpoint(receiver), endpoint(receiver, name="shop"), tuning=tuning, max_age=age):
+            await publish(migrated, one)
+            await publish(migrated, fresh(4, store_id=store))
+            await receiver.has(8)
+            stand = await until_stand(migrated, lambda found: len(found) == 8)
+    assert sorted(got.body["data"]["alert_id"] for got in receiver.got) == sorted(["a1", "a2", "a3", "a4"] * 2)
+    assert {one.state for one in stand.values() if one.alert_id == "a1"} == {"expired"}
+
+
+async def test_a_tombstone_ends_no_delivery_that_somebody_has_asked_for(migrated):
+    """The request and a tombstone have crossed: the next start sends it all the same."""
+    at = time.time_ns() // 1000
+    store = store_of(migrated, 0)
+    asked = delivery(at=at, next_at=0, occurred_at=at, partition=0, offset=0, state="requested", store_id=store)
+    await publish(migrated, fresh(1, store_id=store))
+    await note(migrated, 0, replace(asked, state="delivered"), asked)
+    await forget(migrated, 0, asked.webhook_id)
+    async with Receiver() as receiver, sender(migrated, endpoint(receiver)):
+        await receiver.until(lambda: asked.webhook_id in {got.id for got in receiver.accepted})
+        await until_stand(migrated, lambda found: found[asked.webhook_id].state == "delivered")
+
+
+async def pending_for_an_endpoint(settings, receiver):
+    """A delivery to "erp" that has failed once and is due again at once; its sender has ended."""
+    receiver.answers = status(500)
+    async with sender(settings, endpoint(receiver), tuning=Tuning(delays=(MS, *(HOUR,) * 9), session=3 * SECOND)):
+        await publish(settings, fresh(1))
+        await until_stand(settings, lambda found: [one.attempt for one in found.values()] == [2])
+    receiver.answers = lambda got, times: web.Response()
+
+
+async def test_what_an_endpoint_no_longer_named_waits_for_fails_after_the_span_of_retries_and_can_be_asked_for(
+    migrated, caplog
+):
+    tuning = Tuning(delays=(200 * MS,) * 5, session=3 * SECOND, tidy_every=50 * MS)
+    async with Receiver() as receiver:
+        await pending_for_an_endpoint(migrated, receiver)
+        async with sender(migrated, endpoint(receiver, name="shop"), tuning=tuning):
+            stand = await until_stand(migrated, lambda found: [one.state for one in found.values()] == ["failed"])
+        (one,) = stand.values()
+        assert (one.endpoint, one.reason, one.attempt) == ("erp", "[[webhooks]] no longer names its endpoint", 2)
+        assert one.at - one.occurred_at >= SECOND
+        assert "1 webhooks for the endpoint erp have failed" in caplog.text
+        await note(migrated, one.partition, replace(one, state="requested", at=one.at + 1))
+        async with sender(migrated, endpoint(receiver)):
+            await until_stand(migrated, lambda found: [one.state for one in found.values()] == ["delivered"])
+    assert len(receiver.accepted) == 1
+
+
+async def test_an_endpoint_that_is_named_again_in_time_gets_what_has_waited(migrated, caplog):
+    patient = Tuning(session=3 * SECOND, tidy_every=10 * MS)
+    async with Receiver() as receiver, Receiver() as other:
+        await pending_for_an_endpoint(migrated, receiver)
+        async with sender(migrated, endpoint(other, name="shop"), tuning=patient):
+            await publish(migrated, fresh(2))
+            await other.has(1)
+        assert "webhooks wait for the endpoint erp" in caplog.text
+        (one,) = [one for one in (await states(migrated)).values() if one.endpoint == "erp"]
+        assert one.state == "pending"
+        await note(migrated, one.partition, replace(one, next_at=one.at))  # an hour has passed
+        async with sender(migrated, endpoint(receiver)):
+            await receiver.has(1)
+    assert [got.body["data"]["alert_id"] for got in receiver.accepted] == ["a1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 from collections import defaultdict
@@ -131,6 +132,28 @@ async def publish(settings, *given):
         )  # fmt: skip
 
 
+async def note(settings, partition, *given):
+    """Messages into a partition of webhook.deliveries, in their order."""
+    async with AIOKafkaProducer(**kafka.client_options(settings), acks="all", linger_ms=5) as producer:
+        topic = settings.topic_prefix + topics.DELIVERIES
+        for one in given:
+            sent = await producer.send(topic, messages.encode(one), key=messages.key_of(one), partition=partition)
+        await sent
+
+
+async def forget(settings, partition, webhook_id):
+    """A tombstone."""
+    async with AIOKafkaProducer(**kafka.client_options(settings), acks="all") as producer:
+        topic = settings.topic_prefix + topics.DELIVERIES
+        await producer.send_and_wait(topic, None, key=webhook_id.encode(), partition=partition)
+
+
+def store_of(settings, partition):
+    """A store whose alerts stand in this partition."""
+    names = (f"in{partition}-{number}" for number in itertools.count())
+    return next(name for name in names if partition_of(name.encode(), settings.partitions) == partition)
+
+
 def config(settings, *endpoints, tuning=QUICK, max_age=24 * HOUR, allow_private=True):
     return SenderConfig(
         kafka.client_options(settings), settings.topic_prefix, endpoints, max_age, allow_private, "", tuning
@@ -158,7 +181,22 @@ async def sender(settings, *endpoints, **more):
 
 
 async def log_of(settings):
-    """All messages of webhook.deliveries, by partition."""
+    """All messages of webhook.deliveries, by partition; tombstones are none."""
+    records = await records_of(settings)
+    return {
+        partition: [messages.decode(one.value) for one in found if one.value is not None]
+        for partition, found in records.items()
+    }
+
+
+async def tombstones_of(settings):
+    """Ids of tombstones in webhook.deliveries, in their order."""
+    found = (await records_of(settings)).values()
+    return [record.key.decode() for records in found for record in records if record.value is None]
+
+
+async def records_of(settings):
+    """All records of webhook.deliveries, by partition."""
     found = {}
     async with AIOKafkaConsumer(**kafka.client_options(settings)) as consumer:
         parts = [TopicPartition(settings.topic_prefix + topics.DELIVERIES, n) for n in range(settings.partitions)]
@@ -167,8 +205,7 @@ async def log_of(settings):
             await consumer.seek_to_beginning(part)
             read = found.setdefault(part.partition, [])
             while await consumer.position(part) < end:
-                records = (await consumer.getmany(part, timeout_ms=500)).get(part, [])
-                read += [messages.decode(record.value) for record in records]
+                read += (await consumer.getmany(part, timeout_ms=500)).get(part, [])
     return found
 
 
@@ -176,6 +213,14 @@ async def states(settings):
     """How each delivery stands, by id."""
     everything = await log_of(settings)
     return {one.webhook_id: one for part in everything.values() for one in part if isinstance(one, Delivery)}
+
+
+async def until_forgotten(settings, many, seconds=60):
+    """Return the ids once so many have their tombstone; the log has nobody to tell us."""
+    async with asyncio.timeout(seconds):
+        while len(found := await tombstones_of(settings)) < many:  # noqa: ASYNC110  # see above
+            await asyncio.sleep(0.05)
+        return found
 
 
 async def until_stand(settings, condition, seconds=60):

@@ -10,7 +10,7 @@ from tillstream import aio, console, logs, settings
 
 _EXAMPLES = """
 Show what answers, how far each consumer group has read, the counts by result, how fresh the rows are, and what a
-person should look into: stores in two partitions, receipts counted twice, dead letters.
+person should look into: stores in two partitions, receipts counted twice, dead letters, webhook endpoints that fail.
 
 Ends with 1 if something does not answer or is not migrated.
 

@@ -57,7 +57,8 @@ Examples:
 """
 _REPLAY = """
 Have webhooks sent again under the ids that they have: those that failed or found their endpoint disabled, or those
-that are named. A running `tillstream sink` sends them; a receiver that keeps ids sees that it knows them.
+that are named. A running `tillstream sink` sends them; a receiver that keeps ids sees that it knows them. What failed
+can be sent again for 14 days, what was delivered for TILLSTREAM_MAX_ALERT_AGE.
 
 Examples:
 

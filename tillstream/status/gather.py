@@ -17,6 +17,7 @@ from tillstream import ch, consumer_lag, epochs, topic_admin
 from tillstream.settings import Settings
 from tillstream.status import looks
 from tillstream.status.counted_twice import LONGEST_SECONDS, counted_twice
+from tillstream.status.endpoints import endpoints
 from tillstream.waiting import admin, brief, ch_where
 
 RESULTS = ("folded", "duplicate", "late", "rejected", "ignored")
@@ -43,6 +44,7 @@ class Status:
     rejected: dict[str, Any] = field(default_factory=dict)
     stores_in_two_partitions: list[dict[str, Any]] = field(default_factory=list)
     counted_twice: dict[str, Any] = field(default_factory=dict)
+    webhooks: list[dict[str, Any]] = field(default_factory=list)
 
 
 async def gather(settings: Settings) -> Status:
@@ -124,6 +126,7 @@ def _ask_clickhouse(settings: Settings, status: Status) -> None:
         widths = looks.live_epoch(client)
         if widths is not None:
             status.counted_twice = counted_twice(client, *widths)._asdict()
+        status.webhooks = endpoints(client, [one.known_as for one in settings.webhooks])
 
 
 def _counts(client: Client) -> dict[str, int]:

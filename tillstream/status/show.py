@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tillstream import console
 from tillstream.status.gather import Status
@@ -38,6 +39,11 @@ def show(status: Status) -> None:
                       ("store", "transaction", "first", "copy"), pairs)  # fmt: skip
     if twice.get("incomplete"):
         console.out.print(f"receipts counted twice: {twice['incomplete']}", soft_wrap=True, markup=False)
+    if status.webhooks:
+        told = [(one["endpoint"], _standing(one), _moment(one["since"] or ""), f"{one['waiting']:,}", one["reason"])
+                for one in status.webhooks]  # fmt: skip
+        console.table("webhooks; one that is disabled gets nothing before `tillstream webhook test` has reached it",
+                      ("endpoint", "state", "since", "waiting", "reason"), told, right=("waiting",))  # fmt: skip
 
 
 def _who_answers(status: Status) -> Iterator[str]:
@@ -73,6 +79,10 @@ def _counts(status: Status) -> Iterator[str]:
             + (f"; {aside:,} of them were set aside by a sink" if aside else "")
             + "; see `tillstream rejected list`"
         )
+
+
+def _standing(endpoint: Mapping[str, Any]) -> str:
+    return str(endpoint["state"]) if endpoint["configured"] else "not in [[webhooks]]"
 
 
 def _moment(found: object) -> str:

@@ -10,7 +10,7 @@ from tillstream import kafka
 from tillstream.settings import Settings
 from tillstream.webhook_settings import WebhookSettings
 
-_MICROSECOND = timedelta(microseconds=1)
+MICROSECOND = timedelta(microseconds=1)
 _EVERY_ADDRESS = ("0.0.0.0", "[::]", "::")  # noqa: S104  # what names no address to link to
 
 
@@ -23,7 +23,7 @@ def endpoint_of(one: WebhookSettings) -> Endpoint:
         events=frozenset(one.events),
         stores=frozenset(one.stores),
         severity=one.severity,
-        digest=one.digest // _MICROSECOND,
+        digest=one.digest // MICROSECOND,
         concurrency=one.concurrency,
     )
 
@@ -40,7 +40,7 @@ def sender_config(settings: Settings) -> SenderConfig:
         kafka_options=kafka.client_options(settings),
         prefix=settings.topic_prefix,
         endpoints=[endpoint_of(one) for one in settings.webhooks],
-        max_age=settings.max_alert_age // _MICROSECOND,
+        max_age=settings.max_alert_age // MICROSECOND,
         allow_private=settings.webhook_allow_private,
         dashboard=dashboard_of(settings),
     )

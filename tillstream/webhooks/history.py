@@ -36,6 +36,16 @@ def endpoints(client: Client) -> list[dict[str, Any]]:
     return _rows(client, query, ENDPOINT_COLUMNS, {})
 
 
+def waiting(client: Client) -> dict[str, int]:
+    """How many deliveries wait to be sent, by endpoint; none where none does."""
+    query = (
+        "SELECT endpoint, count() FROM webhook_deliveries FINAL WHERE state IN ('pending', 'requested')"
+        " GROUP BY endpoint"
+    )
+    with answering():
+        return {str(endpoint): int(many) for endpoint, many in client.query(query).result_rows}
+
+
 def _rows(client: Client, query: str, names: tuple[str, ...], parameters: dict[str, Any]) -> list[dict[str, Any]]:
     with answering():
         found = client.query(query, parameters=parameters).result_rows

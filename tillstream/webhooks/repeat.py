@@ -15,13 +15,19 @@ from schemas import delivery as messages
 from schemas.delivery import Delivery, EndpointState
 from schemas.errors import Stop
 from schemas.topics import DELIVERIES
+from sinks.webhooks.endpoint import DAY
+from sinks.webhooks.forgetting import FAILED, FAILED_KEPT, asked_for_until
 from tillstream import kafka
 from tillstream.publish import Publisher, Record
 from tillstream.reconcile.log import read, reader
 from tillstream.settings import Settings
+from tillstream.webhooks.config import MICROSECOND
 
-# What a repeat is for, where nobody names an id.
-FAILED = ("failed", "disabled")
+_SHOWS_IDS = "`tillstream webhook log` shows ids."
+_KEPT = (
+    f"Those that failed or found their endpoint disabled are kept for {FAILED_KEPT // DAY} days, others for"
+    " TILLSTREAM_MAX_ALERT_AGE."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +47,48 @@ async def read_log(settings: Settings, partitions: int) -> Noted:
         ends = await kafka.end_offsets(consumer, [TopicPartition(topic, number) for number in range(partitions)])
         for partition, end in ends.items():
             async for records in read(consumer, partition, end, lambda _: None):
-                for message in _messages(records):
-                    if isinstance(message, Delivery):
-                        deliveries[message.webhook_id] = message
-                    else:
-                        endpoints[message.endpoint] = message
+                for record in records:
+                    _take(record, deliveries, endpoints)
     return Noted(deliveries, endpoints)
 
 
-def _messages(records: Iterable[Any]) -> Iterable[messages.Message]:
-    for record in records:
-        try:
-            yield messages.decode(record.value or b"")
-        except msgspec.MsgspecError:
-            continue
+def _take(record: Any, deliveries: dict[str, Delivery], endpoints: dict[str, EndpointState]) -> None:
+    if record.value is None:
+        deliveries.pop((record.key or b"").decode(errors="replace"), None)
+        return
+    try:
+        message = messages.decode(record.value)
+    except msgspec.MsgspecError:
+        return
+    if isinstance(message, Delivery):
+        deliveries[message.webhook_id] = message
+    else:
+        endpoints[message.endpoint] = message
 
 
-def chosen(noted: Noted, ids: Iterable[str], endpoint: str | None) -> list[Delivery]:
+def chosen(noted: Noted, ids: Iterable[str], endpoint: str | None, now: int, max_age: int) -> list[Delivery]:
     """The deliveries of these ids; without any, those that failed. Of one endpoint or all, the oldest first.
 
-    Raises Stop where an id is unknown, or still to be sent.
+    Those that the sender is about to forget are left out: a tombstone could follow the request. Times in microseconds.
+
+    Raises Stop where an id is unknown, or still to be sent, or too old.
     """
     ids = list(ids)
     for one in ids:
         if one not in noted.deliveries:
-            raise Stop(f"No webhook has the id {one}.", "`tillstream webhook log` shows ids.")
+            raise Stop(f"No webhook has the id {one}, or it is too old to be sent again.", f"{_KEPT} {_SHOWS_IDS}")
         if noted.deliveries[one].state in messages.OPEN:
             raise Stop(f"{one} is still to be sent: {noted.deliveries[one].state}.", "Nothing needs to be done.")
+        if now >= asked_for_until(noted.deliveries[one], max_age):
+            raise Stop(f"{one} is too old to be sent again.", _KEPT)
     found = [noted.deliveries[one] for one in dict.fromkeys(ids)] if ids else list(noted.deliveries.values())
     return sorted(
-        (one for one in found if (ids or one.state in FAILED) and endpoint in (None, one.endpoint)),
+        (
+            one
+            for one in found
+            if (ids or (one.state in FAILED and now < asked_for_until(one, max_age)))
+            and endpoint in (None, one.endpoint)
+        ),
         key=lambda one: (one.occurred_at, one.sequence),
     )
 
@@ -79,8 +97,8 @@ async def repeat(settings: Settings, ids: Iterable[str], endpoint: str | None) -
     """Ask the sender to send deliveries again, under the ids that they have. Raises Stop, Unavailable, KafkaError."""
     async with Publisher(settings, settings.topic_prefix + DELIVERIES) as publisher:
         noted = await read_log(settings, publisher.partitions)
-        wanted = chosen(noted, ids, endpoint)
         now = time.time_ns() // 1000
+        wanted = chosen(noted, ids, endpoint, now, settings.max_alert_age // MICROSECOND)
         by_partition: dict[int, list[Record]] = {}
         for one in wanted:
             asked = replace(one, state="requested", attempt=0, next_at=0, status=0, reason="", at=now)

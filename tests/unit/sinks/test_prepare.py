@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -70,14 +71,18 @@ def test_counts_give_a_row_a_result_and_none_before_the_first_record():
     assert batch.newest == 1_796_000_000_123, "how fresh the rows before it are"
 
 
+UNREADABLE = (b"", b"{", b"[]", b'{"type": "other"}', b"\xff")
+# Of `webhook.deliveries` a record without a value is a tombstone.
+OTHERS = (sales.prepare, late.prepare, epochs.prepare, rejected.prepare, alerts.prepare, positions.prepare)
+
+
 @pytest.mark.parametrize(
-    "prepare",
+    ("prepare", "value"),
     [
-        sales.prepare, late.prepare, epochs.prepare, rejected.prepare, alerts.prepare, positions.prepare,
-        deliveries.prepare,
+        *itertools.product(OTHERS, (None, *UNREADABLE)),
+        *itertools.product([deliveries.prepare], UNREADABLE),
     ],
-)  # fmt: skip
-@pytest.mark.parametrize("value", [None, b"", b"{", b"[]", b'{"type": "other"}', b"\xff"])
+)
 def test_what_cannot_be_read_is_set_aside_and_the_rest_goes_on(prepare, value):
     batch = prepare([Record(value=value, offset=5)])
     assert batch.rows == []
@@ -135,6 +140,13 @@ def test_deliveries_carry_their_offset_as_version_and_none_hides_what_became_of_
     assert (endpoint["endpoint"], endpoint["state"], endpoint["version"]) == ("erp", "disabled", 3)
     (waiting,) = rows_of(deliveries.prepare([Record(value=delivery_messages.encode(delivery()))]), "webhook_deliveries")
     assert waiting["next_at"] == waiting["at"]
+
+
+def test_a_tombstone_of_a_delivery_is_no_row_and_no_fault():
+    tombstone = Record(key=b"msg_1", value=None)
+    batch = deliveries.prepare([tombstone, Record(value=delivery_messages.encode(delivery())), tombstone])
+    assert len(rows_of(batch, "webhook_deliveries")) == 1
+    assert (deliveries.prepare([tombstone]).rows, batch.unreadable) == ([], [])
 
 
 def ledger_of(*receipts, key=b"12", keep_lines=True, **more):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sinks.webhooks import strangers
 from sinks.webhooks.endpoint import DELAYS, HOUR, MINUTE, SECOND, Tuning
 from sinks.webhooks.health import Health
 from sinks.webhooks.schedule import Outcome, Pace, after, retry_after
@@ -38,6 +39,14 @@ def test_ten_attempts_are_made_in_about_75_hours():
     assert one.state == "failed"
     assert len(moments) == one.attempt == 10
     assert moments[-1] == sum(DELAYS) == 75 * HOUR + 35 * MINUTE + 5 * SECOND
+
+
+def test_what_its_endpoint_is_not_named_for_waits_as_long_as_one_that_does_not_answer_would_be_tried():
+    one = delivery(state="pending", attempt=3, status=503, at=NOW, next_at=NOW + MINUTE)
+    assert strangers.waiting(one, TUNING).next_at == NOW + 75 * HOUR + 35 * MINUTE + 5 * SECOND
+    ended = strangers.given_up(one, NOW + 76 * HOUR)
+    assert (ended.state, ended.next_at, ended.attempt, ended.at) == ("failed", 0, 3, NOW + 76 * HOUR)
+    assert "[[webhooks]]" in ended.reason
 
 
 @pytest.mark.parametrize(("luck", "share"), [(0.0, 0.9), (0.5, 1.0), (0.999999, 1.1)])
