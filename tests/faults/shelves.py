@@ -58,7 +58,7 @@ async def alerts_judged(settings):
         found = await alerts_of(settings)
         keys = [(one["alert_id"], one["sequence"]) for one in found]
         is_told, due = await asyncio.to_thread(
-            _due, settings, *[await log_of(settings, topic) for topic in (RECEIPTS, STOCK, FEED)]
+            _due, settings, *[await log_of(settings, topic) for topic in (FEED, RECEIPTS, STOCK)]
         )
         sent = [
             (one["feed_partition"], one["feed_offset"], one["store_id"], one["sku"], one["rule"], one["state"])
@@ -81,7 +81,7 @@ def _different(sent, due):
     return {one: many for one, many in counts.items() if many}
 
 
-def _due(settings, receipts, stock, fed):
+def _due(settings, fed, receipts, stock):
     """(whether every movement and every sale of a tracked SKU was told, the alerts that come of what was)."""
     is_told, due = True, []
     for partition, messages in enumerate(fed):
@@ -174,7 +174,9 @@ class Shelves:
     def is_told(self):
         """Whether nothing is left to tell: no movement, and of no shelf a sale."""
         untold = any(
-            sold[-1][0] > self._told_to.get(shelf, -1) for shelf, sold in self._sold.items() if shelf in self._moved
+            sold[-1][0] > self._told_to.get(shelf, -1)
+            for shelf, sold in self._sold.items()
+            if sold and shelf in self._moved
         )
         return self._movements == len(self._stock) - 1 and not untold
 
