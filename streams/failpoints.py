@@ -25,6 +25,7 @@ POINTS = (
     "send.1.windows",
     "send.1.late",
     "send.1.rejected",
+    "send.1.feed",
     "acknowledged.2",
     "send.3.state",
     "acknowledged.3",

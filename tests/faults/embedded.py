@@ -1,4 +1,4 @@
-"""`tillstream up` on a data folder of its own: stopped, killed and started again; and a producer that goes on."""
+"""`tillstream up` on a data folder of its own: stopped, killed and started again; and producers that go on."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from contextlib import asynccontextmanager, suppress
 
 import psutil
 
-from schemas.topics import RECEIPTS
+from schemas.topics import RECEIPTS, STOCK
 from tests.conftest import REPOSITORY
 from tests.faults.harness import log_of
+from tests.faults.hooks import configured
+from tests.faults.load import is_movement
 from tests.faults.oracle import Oracle
 from tests.integration.programs import Program, none_left
 from tillstream import ch
@@ -26,22 +28,27 @@ PER_SECOND = 400
 
 
 class Stand:
-    """One data folder, and the `up` that runs on it."""
+    """One data folder, and the `up` that runs on it; its only endpoint is the receiver, where there is one."""
 
-    def __init__(self, folder):
-        self.settings = Settings(
-            kafka_url=f"kafka://127.0.0.1:{free_port()}",
-            clickhouse_url=f"http://127.0.0.1:{free_port()}/tillstream",
-            metrics_bind=f"127.0.0.1:{free_port()}",
-            partitions=4,
-            data_dir=folder,
+    def __init__(self, folder, receiver=None):
+        self.settings, self._environment = (
+            Settings(
+                kafka_url=f"kafka://127.0.0.1:{free_port()}",
+                clickhouse_url=f"http://127.0.0.1:{free_port()}/tillstream",
+                metrics_bind=f"127.0.0.1:{free_port()}",
+                partitions=4,
+                data_dir=folder,
+            ),
+            _environment,
         )
+        if receiver is not None:
+            file = folder.with_suffix(".toml")
+            self.settings, self._environment = configured(self.settings, _environment, file, receiver)
         self.recoveries = []
 
     def start(self):
-        environment = {**os.environ, **settings_environment(self.settings), "PYTHONPATH": str(REPOSITORY)}
         self.begun = time.monotonic()
-        self.up = Program(["up"], environment)
+        self.up = Program(["up"], self._environment(self.settings))
 
     async def ready(self, line="ready", times=1):
         """Return once `up` has said so, so many times, and note how long that took."""
@@ -81,21 +88,26 @@ class Stand:
         return log, differences
 
 
+def _environment(settings):
+    return {**os.environ, **settings_environment(settings), "PYTHONPATH": str(REPOSITORY)}
+
+
 @asynccontextmanager
 async def publishing(settings, sent):
-    """A producer that goes on through whatever happens; gives the list of what Kafka has acknowledged."""
+    """Receipts and movements go on through whatever happens; gives the list of what Kafka has acknowledged."""
     acknowledged, enough = [], asyncio.Event()
 
     async def run():
-        async with Publisher(settings, RECEIPTS) as publisher:
+        async with Publisher(settings, RECEIPTS) as receipts, Publisher(settings, STOCK) as stock:
             many = PER_SECOND // 20
             while not enough.is_set():
                 of_partition = {}
                 for store, value in (next(sent) for _ in range(many)):
-                    place = partition_of(store.encode(), publisher.partitions)
+                    publisher = stock if is_movement(value) else receipts
+                    place = publisher, partition_of(store.encode(), publisher.partitions)
                     of_partition.setdefault(place, []).append((store.encode(), value))
-                for place, records in of_partition.items():
-                    await publisher.send(place, records)
+                for (publisher, partition), records in of_partition.items():
+                    await publisher.send(partition, records)
                     acknowledged.extend(value for _, value in records)
                 await asyncio.sleep(1 / 20)  # the pace of the load
 

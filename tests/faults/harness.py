@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from schemas.topics import MIB, RECEIPTS
+from schemas.topics import MIB, RECEIPTS, STOCK
+from tests.faults.load import is_movement
 from tests.faults.oracle import Oracle
 from tillstream import ch, kafka
 from tillstream.migrate import migrate
@@ -27,12 +28,12 @@ async def load(settings, sent, seconds):
     await publish(settings, paced, speed=1.0)
 
 
-async def log_of(settings):
+async def log_of(settings, topic=RECEIPTS):
     """Every partition's messages, as Kafka has them."""
     found = []
     sizes = {"max_partition_fetch_bytes": 8 * MIB, "fetch_max_bytes": 64 * MIB}
     async with AIOKafkaConsumer(**kafka.client_options(settings), **sizes) as consumer:
-        parts = [TopicPartition(settings.topic_prefix + RECEIPTS, n) for n in range(settings.partitions)]
+        parts = [TopicPartition(settings.topic_prefix + topic, n) for n in range(settings.partitions)]
         for part, end in (await kafka.end_offsets(consumer, parts)).items():
             consumer.assign([part])
             await consumer.seek_to_beginning(part)
@@ -66,7 +67,7 @@ async def migrated_later(settings):
 
 @asynccontextmanager
 async def feeder(settings, place=lambda store, number: None):
-    """Gives a function that publishes receipts at once and returns when all are acknowledged.
+    """Gives a function that publishes receipts and movements at once and returns when all are acknowledged.
 
     `place` names the partition of the store's receipt that is sent as number so and so; None leaves it to the key.
     """
@@ -76,7 +77,8 @@ async def feeder(settings, place=lambda store, number: None):
         async def feed(sent):
             for store, value in sent:
                 partition = place(store, next(count))
-                await producer.send(settings.topic_prefix + RECEIPTS, value, key=store.encode(), partition=partition)
+                topic = settings.topic_prefix + (STOCK if is_movement(value) else RECEIPTS)
+                await producer.send(topic, value, key=store.encode(), partition=partition)
             await producer.flush()
 
         yield feed

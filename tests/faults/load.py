@@ -9,6 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 BEGIN = datetime(2026, 9, 1, tzinfo=UTC)
 STORES, SKUS = 40, 400
+# What sells most is what stock is told of.
+TRACKED = ("sku1", "sku2", "sku3", "sku4")
+MOVEMENTS = [*["delivery"] * 5, "count", "adjustment", "transfer_out", *["order_placed"] * 2, "order_cancelled"]
 
 
 @dataclass(frozen=True)
@@ -69,3 +72,51 @@ def malformed(receipt: dict, drawn: random.Random) -> bytes:
     if way == 4:
         return json.dumps({**receipt, "customer_id": "4111 1111 1111 1111"}).encode()
     return b"\xff" + value
+
+
+def with_stock(sent, seed, share=0.25):
+    """The receipts, with stock movements between them, up to six hours old; first of all every shelf is counted."""
+    drawn, now, stores, number = random.Random(seed), None, set(), 0
+    found = []
+
+    def move(store, sku, kind, at, quantity):
+        nonlocal number
+        number += 1
+        at = at.replace(minute=0, second=0, microsecond=0) if kind == "count" else at + timedelta(microseconds=number)
+        movement = {
+            "movement_id": f"m{number}", "store_id": store, "sku": sku, "kind": kind, "quantity": str(quantity),
+            "occurred_at": at.isoformat(),
+        }  # fmt: skip
+        found.append((store, json.dumps(movement).encode()))
+
+    for store, value in sent:
+        at = _occurred_at(value)
+        if at is not None:
+            now = max(now or at, at)
+        if now is not None and store not in stores:
+            stores.add(store)
+            for sku in TRACKED:
+                move(store, sku, "count", now - timedelta(days=2), drawn.randrange(150))
+        elif now is not None and drawn.random() < share:
+            kind, at = drawn.choice(MOVEMENTS), now - timedelta(hours=6 * drawn.random())
+            quantity = drawn.randrange(-40, 40) if kind == "adjustment" else drawn.randrange(1, 150)
+            move(drawn.choice(sorted(stores)), drawn.choice(TRACKED), kind, at, quantity)
+        found.append((store, value))
+    return found
+
+
+def _occurred_at(value):
+    try:
+        return datetime.fromisoformat(json.loads(value)["occurred_at"]).astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def is_movement(value):
+    """Whether it belongs into `stock.movements`."""
+    return value.startswith(b'{"movement_id"')
+
+
+def receipts_of(sent):
+    """How many receipts there are."""
+    return sum(not is_movement(value) for _, value in sent)

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 RESULTS = ("folded", "duplicate", "late", "rejected", "ignored")
+
+
+def _nothing(offset: int, receipt: dict, lines: list[dict]) -> None:
+    """Nobody asks."""
 
 
 class Oracle:
@@ -22,12 +27,12 @@ class Oracle:
         self.receipts: Counter[tuple[str, datetime]] = Counter()
         self.counts: Counter[str] = Counter()
 
-    def take(self, messages: list[bytes]) -> None:
-        """One partition, from its first message to its last."""
+    def take(self, messages: list[bytes], folded_at: Callable[[int, dict, list[dict]], None] = _nothing) -> None:
+        """One partition, from its first message to its last; `folded_at` is told of each that is folded."""
         newest: dict[str, datetime] = {}
         folded: dict[tuple, datetime] = {}
         seen: set[tuple] = set()
-        for value in messages:
+        for offset, value in enumerate(messages):
             receipt = self._read(value)
             if receipt is None:
                 self.counts["rejected"] += 1
@@ -60,6 +65,7 @@ class Oracle:
             self.counts["folded"] += 1
             folded[name] = start
             newest[store] = max(at, mark or at)
+            folded_at(offset, receipt, lines)
             self._count(receipt, lines, start)
 
     def _open(self, start: datetime, mark: datetime | None) -> bool:

@@ -5,16 +5,19 @@ import itertools
 import random
 import shutil
 from contextlib import contextmanager
+from datetime import timedelta
 
 import psutil
 import pytest
 
 from streams.failpoints import POINTS, VARIABLE
 from tests.faults.harness import feeder, judged, migrated_later
-from tests.faults.load import Disorder, receipts
+from tests.faults.load import Disorder, receipts, receipts_of, with_stock
 from tests.faults.programs import programs
+from tests.faults.shelves import alerts_judged, set_levels
 from tests.faults.test_f01_workers_killed import killed
 from tillstream.local.launch import EmbeddedClickHouse, free_port
+from tillstream.migrate import migrate
 from tillstream.waiting import wait_for_clickhouse
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(3600)]
@@ -25,10 +28,11 @@ def test_f3_a_worker_killed_after_any_operation_of_its_flush_leaves_it_exact_the
 ):
     points = POINTS if full else ("send.1.state", "send.5.state")
     # Data passes grace while it is fed, so that the last points are reached.
-    sent = receipts(4_000 * (len(points) + 1), seed=3, disorder=Disorder(malformed=0.01))
+    sent = with_stock(receipts(3_200 * (len(points) + 1), seed=3, disorder=Disorder(malformed=0.01)), seed=3)
     wrong = {}
 
     async def run(start):
+        await set_levels(migrated)
         start("sink")
         left = iter(sent)
         async with feeder(migrated) as feed:
@@ -50,7 +54,41 @@ def test_f3_a_worker_killed_after_any_operation_of_its_flush_leaves_it_exact_the
     differences += sum(wrong.values())
     table("F3", len(points), events, differences, f"{took:.1f} s", "worker killed between any two operations")
     assert wrong == dict.fromkeys(points, 0)
-    assert (events, differences) == (len(sent), 0)
+    assert (events, differences) == (receipts_of(sent), 0)
+
+
+def test_f3_a_worker_killed_as_it_tells_the_feed_leaves_sums_and_alerts_exact(
+    settings, environment, full, table, tmp_path
+):
+    """SIGKILL right after a chunk's sales were sent to restock.feed, of which Kafka may have all, some or nothing.
+
+    Who goes on tells them again. Every total must be exact, and every alert one that the log makes due, once.
+    """
+    kills = 10 if full else 2
+    sent = with_stock(receipts(1_500 * (kills + 1), seed=31, days=3.0), seed=31)
+    # Of windows that close before a worker has read its feed nobody tells, and here days pass in seconds.
+    settings = settings.model_copy(update={"grace": timedelta(days=30)})
+
+    async def run(start):
+        await migrate(settings)
+        await set_levels(settings)
+        start("sink")
+        left = iter(sent)
+        async with feeder(settings) as feed:
+            for number in range(kills):
+                worker = start("worker", {VARIABLE: f"send.1.feed:{2 + 3 * number}"})
+                await worker.says()
+                await killed(feed, {worker: "send.1.feed"}, left, 1_500, None)
+            start("worker")
+            await feed(list(left))
+        return *await judged(settings), *await alerts_judged(settings)
+
+    with programs(environment, settings, tmp_path / "programs") as start:
+        events, differences, took, alerts, alerts_differ = asyncio.run(run(start))
+    what = f"worker killed as it tells the feed; {len(alerts):,} alerts"
+    table("F3", kills, events, differences + alerts_differ, f"{took:.1f} s", what)
+    assert (events, differences, alerts_differ) == (receipts_of(sent), 0, 0)
+    assert len(alerts) > 100, "there is little to be wrong about"
 
 
 # The system calls that ClickHouse writes with (it syncs nothing), and up to which one of them it lives. An insert is

@@ -1,4 +1,4 @@
-"""F15: `up` stopped and started, all of it killed at once, its broker killed alone; a producer never stops."""
+"""F15: `up` stopped and started, all of it killed at once, its broker killed alone; producers never stop."""
 
 from __future__ import annotations
 
@@ -8,29 +8,54 @@ import time
 
 import pytest
 
+from schemas.topics import STOCK
 from tests.faults.embedded import Stand, publishing
-from tests.faults.load import receipts
+from tests.faults.harness import log_of
+from tests.faults.hooks import delivered, ids_of, times
+from tests.faults.load import receipts, with_stock
+from tests.faults.shelves import alerts_judged, rows_differ, set_levels
 from tests.integration.journals import journaled
+from tests.integration.webhooks import Receiver
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 
-async def stopped_and_started(stand, times, sent, drawn):
-    """Differences after so many clean stops, which must lose nothing that Kafka has acknowledged."""
+async def alerts_are_told(stand):
+    """(webhook-ids that the log's alerts come to, differences of the alerts from those due), once all were delivered.
+
+    Each alert must be in ClickHouse, and once.
+    """
+    alerts, differences = await alerts_judged(stand.settings)
+    await delivered(stand.settings, ids_of(alerts))
+    async with asyncio.timeout(60):
+        while rows_differ(stand.settings, alerts):  # noqa: ASYNC110  # nobody tells that a sink has passed a message
+            await asyncio.sleep(0.2)
+    return ids_of(alerts), differences
+
+
+async def stopped_and_started(stand, receiver, times_, sent, drawn):
+    """Differences after so many clean stops, which lose nothing that Kafka acknowledged, and repeat no webhook."""
     async with publishing(stand.settings, sent) as acknowledged:
-        for _ in range(times):
+        for _ in range(times_):
             await asyncio.sleep(drawn.uniform(1, 4))  # the fault's own moment, by seed
             await stand.stop()
             stand.start()
             await stand.ready()
     log, differences = await stand.judged()
-    missing = set(acknowledged) - {value for messages in log for value in messages}
-    assert not missing, "a clean stop loses nothing that was acknowledged"
-    return differences
+    logged = {value for messages in [*log, *await log_of(stand.settings, STOCK)] for value in messages}
+    assert not set(acknowledged) - logged, "a clean stop loses nothing that was acknowledged"
+    ids, alerts_differ = await alerts_are_told(stand)
+    assert times(receiver) == dict.fromkeys(ids, 1), "each webhook once, under the id of its alert"
+    return differences + alerts_differ
 
 
-async def killed(stand, faults, sent, drawn):
-    """(messages, differences) after these SIGKILLs; what the journal had before each, the log has in the end."""
+async def killed(stand, receiver, faults, sent, drawn):
+    """(messages, differences, webhooks of alerts that a kill took) after these SIGKILLs.
+
+    What the journal had before each, the log has in the end. Every alert of the log has reached the receiver under its
+    id. Under other ids came only those of alerts that went out less than a second before a kill, and are gone with what
+    they were decided by; a webhook whose record a kill took comes again under the same id.
+    """
     again = 0
     async with publishing(stand.settings, sent):
         for fault in faults:
@@ -53,28 +78,42 @@ async def killed(stand, faults, sent, drawn):
             assert journaled(stand.settings) >= before, "what the journal had, it has"
     log, differences = await stand.judged()
     assert all(len(log[partition]) >= many for partition, many in before.items())
-    return sum(map(len, log)), differences
+    ids, alerts_differ = await alerts_are_told(stand)
+    assert ids <= times(receiver).keys(), "no alert of the log is lost"
+    of_the_log = {one.body["data"]["alert_id"] for one in receiver.accepted if one.id in ids}
+    gone = [one for one in receiver.accepted if one.id not in ids]
+    assert not {one.body["data"]["alert_id"] for one in gone} & of_the_log, "another id for an alert of the log"
+    return sum(map(len, log)), differences + alerts_differ, len({one.id for one in gone})
 
 
 def test_f15_up_stopped_and_killed_in_mid_day_is_exact_for_all_that_the_log_holds(tmp_path, full, table):
+    """Stock, policies and an endpoint are there; receipts and movements go on while `up` is stopped, and killed.
+
+    Totals and alerts must be those that the log makes due, and webhooks those of its alerts: each id once over clean
+    stops, and after kills none missing.
+    """
     stops, kills = (10, 10) if full else (1, 1)
     drawn = random.Random(15)
-    sent = iter(receipts(400_000 if full else 60_000, seed=15, days=30.0))
+    sent = iter(with_stock(receipts(400_000 if full else 60_000, seed=15, days=30.0 if full else 4.5), seed=15))
     faults = drawn.sample(["everything", "broker"] * kills, 2 * kills)
-    stand = Stand(tmp_path / "data")
 
     async def run():
-        stand.start()
-        await stand.ready()
-        first = await stopped_and_started(stand, stops, sent, drawn)
-        events, second = await killed(stand, faults, sent, drawn)
-        await stand.stop()
-        return events, first + second
+        async with Receiver() as receiver:
+            stand = Stand(tmp_path / "data", receiver)
+            try:
+                stand.start()
+                await stand.ready()
+                await set_levels(stand.settings)
+                first = await stopped_and_started(stand, receiver, stops, sent, drawn)
+                events, second, gone = await killed(stand, receiver, faults, sent, drawn)
+                await stand.stop()
+                return events, first + second, gone, len(times(receiver)), max(stand.recoveries)
+            finally:
+                if stand.up.process.poll() is None:
+                    await stand.kill_all()
 
-    try:
-        events, differences = asyncio.run(run())
-    finally:
-        if stand.up.process.poll() is None:
-            asyncio.run(stand.kill_all())
-    table("F15", stops + 2 * kills, events, differences, f"{max(stand.recoveries):.1f} s")
+    events, differences, gone, hooks, recovered = asyncio.run(run())
+    what = f"embedded stack stopped and killed; {hooks:,} webhooks, {gone} of alerts that a kill took"
+    table("F15", stops + 2 * kills, events, differences, f"{recovered:.1f} s", what)
     assert differences == 0
+    assert hooks > 50, "there is little to be repeated"

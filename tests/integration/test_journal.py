@@ -13,14 +13,16 @@ import errno
 import json
 import socket
 import threading
+from collections import Counter
 from contextlib import asynccontextmanager
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.record.default_records import DefaultRecordBatch
 
-from schemas import stub
+from schemas import feed, stub
 from schemas.errors import Stop
-from schemas.topics import EPOCHS, RECEIPTS
+from schemas.topics import EPOCHS, FEED, RECEIPTS
 from tests.faults.load import receipts
 from tests.faults.oracle import Oracle
 from tests.integration.harness import publish, ready, roles
@@ -32,6 +34,7 @@ from tillstream.local.journal.recovery import blocks, recover
 from tillstream.local.journal.run import Journal
 from tillstream.local.launch import EmbeddedServer, free_port
 from tillstream.migrate import migrate
+from tillstream.publish import partition_of
 from tillstream.reconcile.run import reconcile
 from tillstream.settings import Settings
 from tillstream.waiting import admin, wait_for_kafka
@@ -343,3 +346,30 @@ async def test_a_deleted_topic_ends_it_with_a_sentence(own):
         with pytest.raises(Stop, match=r"pos.receipts, partition \d, ends before its journal.*the topic was deleted"):
             async with asyncio.timeout(30):
                 await task
+
+
+async def test_the_feed_is_never_ahead_of_its_receipts_in_the_journal(own):
+    # What a worker tells right after the receipt may be read by the very fetch that came too early for this one.
+    async def tell(producer, store):
+        place = partition_of(store, own.partitions)
+        for _ in range(20):
+            read = await producer.send_and_wait(RECEIPTS, b"{}", key=store, partition=place)
+            told = feed.Sales(log=1, offset=read.offset, store_id="12", watermark=0, receipts=[])
+            await producer.send_and_wait(FEED, feed.encode(told), key=store, partition=place)
+
+    async with broker(own, Disk(own)):
+        await migrate(own)
+        async with AIOKafkaProducer(**kafka.client_options(own), acks="all") as producer:
+            await asyncio.gather(*(tell(producer, b"%d" % number) for number in range(40)))
+    ends, ahead = Counter(), 0
+    written = list(blocks(Disk(own), recover(Disk(own), "", own.partitions)))
+    for block in written:
+        for one in block.batches():
+            ends[one.topic, one.partition] = one.end
+        for one in block.batches():
+            if one.topic == FEED:
+                told = [feed.decode(record.value).offset for record in DefaultRecordBatch(one.data)]
+                ahead += max(told) >= ends[RECEIPTS, one.partition]
+    assert ends.total() == 2 * 800 + 1, "all of it, and the epoch"
+    assert len(written) > 20, "the journal was written while all this went on"
+    assert ahead == 0

@@ -10,6 +10,7 @@ from streams.failpoints import POINTS, armed, parse, point
 from streams.flush import flush
 from streams.fold import fold
 from streams.state import PartitionState
+from streams.tracking import Tracking
 from streams.windows import Windows
 
 from .world import MAX_SKEW, MINUTE, log_of, message
@@ -18,10 +19,15 @@ LOG = log_of([message("a", 0), message("b", 15), message("late", 1), b"{"])
 
 
 def operations():
-    """All that flushes can consist of: the second one removes a window that the first one's watermark closed."""
-    state = PartitionState(1, 3, "me", Windows(5 * MINUTE, 10 * MINUTE))
-    first = list(flush(state, fold(state, LOG[:2], "pos.receipts", MAX_SKEW), 0))
-    return first, list(flush(state, fold(state, LOG[2:], "pos.receipts", MAX_SKEW), state.applied))
+    """All that flushes can consist of: the second one removes a window that the first one's watermark closed.
+
+    It is also told to restock, since the store tracks something by then.
+    """
+    state, tracking = PartitionState(1, 3, "me", Windows(5 * MINUTE, 10 * MINUTE)), Tracking(1, missed=False)
+    tracking.begin()
+    first = list(flush(state, fold(state, LOG[:2], "pos.receipts", MAX_SKEW, tracking), 0))
+    tracking.track("12", "a", opened=False)
+    return first, list(flush(state, fold(state, LOG[2:], "pos.receipts", MAX_SKEW, tracking), state.applied))
 
 
 def test_the_points_are_the_operations_of_a_flush_in_their_order():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from schemas.errors import Stop
@@ -14,6 +14,7 @@ from tillstream.local.journal.cards import without_cards
 from tillstream.local.journal.gate import Gate
 from tillstream.local.journal.limit import Limit
 from tillstream.local.journal.link import AT_ONCE_MS, Fetched, Link
+from tillstream.local.journal.order import in_order
 from tillstream.local.journal.recovery import Place
 from tillstream.local.journal.writer import Writer
 
@@ -27,12 +28,15 @@ RETRY_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Follower:
-    """Carries `places` from the broker into the journal. `receipts` is the topic whose card numbers leave stubs."""
+    """Carries partitions from the broker into the journal, those of each of `levels` (see order) behind the last one's.
+
+    `receipts` is the topic whose card numbers leave stubs.
+    """
 
     link: Link
     writer: Writer
     gate: Gate
-    places: Collection[Place]
+    levels: Sequence[Sequence[Place]]
     receipts: str
     limit: Limit
     folder: str
@@ -50,10 +54,10 @@ class Follower:
                 if last:
                     self.gate.shut()
                 fetched = await self.link.fetch(self._positions(), AT_ONCE_MS if last else FETCH_WAIT_MS)
-                batches = await asyncio.to_thread(self._batches, fetched)
+                batches = await asyncio.to_thread(self._batches, fetched, dict(self.writer.ends))
                 try:
-                    if batches:
-                        await asyncio.to_thread(self.writer.append, batches)
+                    async for some in in_order(batches, self.levels, self._read_on):
+                        await asyncio.to_thread(self.writer.append, some)
                         oldest = oldest or self.clock()
                     if oldest is not None and (last or self.clock() - oldest >= SYNC_SECONDS):
                         await asyncio.to_thread(self.writer.sync)
@@ -74,17 +78,28 @@ class Follower:
             await self._sync_what_is_written()
 
     def _positions(self) -> dict[Place, int]:
-        return {place: self.writer.ends.get(place, 0) for place in self.places}
+        return {place: self.writer.ends.get(place, 0) for level in self.levels for place in level}
 
     def _has_all(self, fetched: list[Fetched]) -> bool:
         """Whether nothing of any partition is missing, as far as this fetch knows."""
         read = {one.place for one in fetched if one.end <= self.writer.ends.get(one.place, 0)}
-        return read == set(self.places)
+        return read == {place for level in self.levels for place in level}
 
-    def _batches(self, fetched: list[Fetched]) -> list[Batch]:
+    async def _read_on(self, level: int, read: Sequence[Batch]) -> AsyncIterator[list[Batch]]:
+        """A level behind what was read of it, up to where each partition ends when it is asked for next."""
+        ends = {**self.writer.ends, **{(one.topic, one.partition): one.end for one in read}}
+        goals: dict[Place, int] = {}
+        while behind := [at for at in self.levels[level] if at not in goals or ends.get(at, 0) < goals[at]]:
+            fetched = await self.link.fetch({place: ends.get(place, 0) for place in behind}, AT_ONCE_MS)
+            for one in fetched:
+                goals.setdefault(one.place, one.end)
+            yield await asyncio.to_thread(self._batches, fetched, ends)
+
+    def _batches(self, fetched: list[Fetched], ends: dict[Place, int]) -> list[Batch]:
+        """What goes on at `ends`, which are moved on."""
         found: list[Batch] = []
         for (topic, partition), end, data in fetched:
-            known = self.writer.ends.get((topic, partition), 0)
+            known = ends.get((topic, partition), 0)
             if end < known:
                 raise Stop(
                     f"{topic}, partition {partition}, ends before its journal, at {known}: the topic was deleted.",
@@ -100,6 +115,7 @@ class Follower:
                 known = one.end
                 plain = anonymous(one)
                 found.append(without_cards(plain) if topic == self.receipts else plain)
+            ends[topic, partition] = known
         return found
 
     async def _wait_out(self, fault: OSError, stop: asyncio.Event) -> None:

@@ -20,6 +20,7 @@ from tillstream.local.journal.gate import Gate
 from tillstream.local.journal.known import known_epochs
 from tillstream.local.journal.limit import Limit
 from tillstream.local.journal.link import Link
+from tillstream.local.journal.order import JOURNALED, levels
 from tillstream.local.journal.recovery import Recovered, blocks, recover
 from tillstream.local.journal.writer import Writer
 from tillstream.settings import Settings
@@ -42,7 +43,7 @@ class Journal:
         self._disk = disk
         self._own_clickhouse = own_clickhouse
         self._limit = Limit(settings.embedded_max)
-        names = {settings.topic_prefix + topic for topic in stale.JOURNALED}
+        names = {settings.topic_prefix + topic for topic in JOURNALED}
         self._topics = [spec for spec in topic_admin.wanted(settings) if spec.name in names]
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -85,7 +86,8 @@ class Journal:
             await _together(self._fill(link, found, ends), self._drop(found))
         await gate.open()
         return Follower(
-            link, writer, gate, places, self._settings.topic_prefix + RECEIPTS, self._limit, self._disk.where(""),
+            link, writer, gate, levels(self._settings.topic_prefix, places), self._settings.topic_prefix + RECEIPTS,
+            self._limit, self._disk.where(""),
         )  # fmt: skip
 
     async def _fill(self, link: Link, found: Recovered, ends: dict[tuple[str, int], int]) -> None:

@@ -14,15 +14,15 @@ from collections.abc import Collection, Mapping
 from clickhouse_connect.driver.client import Client
 
 from schemas.errors import Stop
-from schemas.topics import ALERTS, DELIVERIES, EPOCHS, FEED, RECEIPTS, STOCK
+from schemas.topics import ALERTS, DELIVERIES, EPOCHS, FEED, RECEIPTS
 from tillstream import ch
+from tillstream.local.journal.order import JOURNALED
 from tillstream.local.journal.recovery import Place
 from tillstream.migrate import MIGRATIONS
 from tillstream.settings import Settings
 
 log = logging.getLogger(__name__)
 
-JOURNALED = (RECEIPTS, STOCK, FEED, ALERTS, DELIVERIES, EPOCHS)
 # Each table's column that holds an offset of `pos.receipts`; `rejected` and `epochs` have rules of their own.
 OFFSETS = {
     "sales_windows": "version", "store_windows": "version", "partition_results": "version",

@@ -15,6 +15,7 @@ from streams.restock.decide import decide
 from streams.restock.state import RestockState
 from streams.windows import Windows
 from tests.unit.streams.restock.feeds import DAY, GRACE, HOUR, MINUTE, MONDAY, UNIT, WIDTH
+from tests.unit.streams.restock.verdicts import changes
 
 SKUS = ("milk", "bread", "salmon")
 S, UP_TO, PACK = 6, 20, 2
@@ -109,11 +110,6 @@ def stock(told, sku):
 def expected(log):
     """(offset, SKU, rule, state) of every alert."""
     told, seen, states, found = [], set(), {}, []
-
-    def goes_to(offset, sku, rule, state):
-        found.append((offset, sku, rule, state))
-        states[sku, rule] = None if state == "resolved" else state
-
     for offset, message in enumerate(log):
         source = type(message), getattr(message, "offset", -1)
         again = source in seen
@@ -128,34 +124,7 @@ def expected(log):
             skus = {sku for one in sold.values() for sku in one}
         for sku in sorted(skus):
             on_hand, on_order = stock(told, sku)
-            position = on_hand + on_order
-            out, low = states.get((sku, "stock_out")), states.get((sku, "reorder_point"))
-            enough = on_order > 0 and position > S
-            # Nothing on hand is a stock-out; it is covered by an order that brings the position above the level.
-            if out is None and on_hand <= 0:
-                goes_to(offset, sku, "stock_out", "raised")
-                if enough:
-                    goes_to(offset, sku, "stock_out", "ordered")
-            elif out is not None and on_hand > 0:
-                goes_to(offset, sku, "stock_out", "resolved")
-            elif out == "raised" and enough:
-                goes_to(offset, sku, "stock_out", "ordered")
-            elif out == "ordered" and not enough:
-                goes_to(offset, sku, "stock_out", "raised")
-            # At or below the level stock is low; a stock-out says so too, and louder.
-            if states.get((sku, "stock_out")) is not None:
-                if low is not None:
-                    goes_to(offset, sku, "reorder_point", "resolved")
-            elif low is None:
-                if position <= S:
-                    goes_to(offset, sku, "reorder_point", "raised")
-            elif enough:
-                if low != "ordered":
-                    goes_to(offset, sku, "reorder_point", "ordered")
-            elif position > S + PACK or (position > S and low == "ordered"):
-                goes_to(offset, sku, "reorder_point", "resolved")
-            elif low == "ordered":
-                goes_to(offset, sku, "reorder_point", "raised")
+            found += [(offset, sku, *change) for change in changes(states, sku, on_hand, on_order, S, PACK)]
     return found
 
 
