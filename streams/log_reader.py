@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -27,6 +27,17 @@ async def look(options: Mapping[str, Any], topic: str, offsets: Mapping[int, int
     `options` are those of every aiokafka client; `offsets` maps partitions to the offset to look at.
     """
     return await _patiently(options, lambda consumer: _look(consumer, topic, offsets))
+
+
+async def bounds(options: Mapping[str, Any], topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Of each partition, its first offset and its end, which may be told too early; waits while Kafka is away."""
+
+    async def ask(consumer: AIOKafkaConsumer) -> dict[int, tuple[int, int]]:
+        parts = [TopicPartition(topic, partition) for partition in partitions]
+        firsts, ends = await consumer.beginning_offsets(parts), await consumer.end_offsets(parts)
+        return {part.partition: (firsts[part], ends[part]) for part in parts}
+
+    return await _patiently(options, ask)
 
 
 async def read_on(options: Mapping[str, Any], topic: str, offsets: Mapping[int, int]) -> dict[int, list[Any]]:

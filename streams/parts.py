@@ -84,4 +84,15 @@ class Parts:
             return []
         state, wake = RestockState(task.state.windows, task.state.partition), task.something_to_open
         partition = task.state.partition
-        return [RestockPart(partition, state, task.tracking, self._outlet(), self._stock, self._max_skew, wake)]
+        return [
+            RestockPart(
+                partition,
+                state,
+                task.tracking,
+                self._outlet(),
+                self._stock,
+                self._max_skew,
+                wake,
+                task.restock_is_ready,
+            )
+        ]

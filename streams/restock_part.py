@@ -49,7 +49,7 @@ def sent_until(records: Iterable[object]) -> int:
 class RestockPart:
     """`sent_until` is the feed's offset up to which all alerts were acknowledged, by whoever sent them.
 
-    `tracked` is called when the fold has something to open.
+    `tracked` is called when the fold has something to open, `ready` when the feed is read and the fold may begin.
     """
 
     def __init__(
@@ -61,12 +61,14 @@ class RestockPart:
         stock_topic: str,
         max_skew: int,
         tracked: Callable[[], None] = lambda: None,
+        ready: Callable[[], None] = lambda: None,
     ) -> None:
         self.partition = partition
         self.state = state
         self.tracking = tracking
         self.sent_until = NOTHING_SENT
         self.tracked = tracked
+        self._ready = ready
         self._outlet = outlet
         self._stock_topic = stock_topic
         self._max_skew = max_skew
@@ -81,6 +83,7 @@ class RestockPart:
             for item in shop.items.values():
                 self.tracking.track(shop.store_id, item.sku, opened=item.opened)
         self.tracking.begin()
+        self._ready()
         if self.tracking.to_open:
             self.tracked()
 

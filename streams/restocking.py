@@ -21,7 +21,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.guard import guarded
-from streams.log_reader import look, read_on
+from streams.log_reader import bounds, read_on
+from streams.metrics import undecided
 from streams.restock_part import RestockPart, sent_until
 
 log = logging.getLogger(__name__)
@@ -99,11 +100,13 @@ class Restocking:
                 else:
                     await stocks[tp].take_movements(records)
             for tp, part in feeds.items():
-                at_end = await _is_at_end(consumer, tp)
-                await part.send_positions(asyncio.get_running_loop().time(), behind=not at_end)
+                left = await _left(consumer, tp)
+                undecided(tp.partition, left or 0)
+                await part.send_positions(asyncio.get_running_loop().time(), behind=left != 0)
             for tp in await _caught_up(consumer, behind):
                 part = behind.pop(tp)
                 part.begin()
+                log.info("restock follows partition %d: the feed is read up to %d", tp.partition, part.state.applied)
                 stock = TopicPartition(self._topics["stock"], tp.partition)
                 consumer.seek(stock, part.state.movements + 1)
                 consumer.resume(stock)
@@ -111,20 +114,21 @@ class Restocking:
     async def _sent_until(self, partitions: list[int]) -> dict[int, int]:
         """Of each partition, the feed's offset up to which every alert was acknowledged."""
         topic = self._topics["alerts"]
-        views = await look(self._options, topic, dict.fromkeys(partitions, 0))
+        found_at = await bounds(self._options, topic, partitions)
         # The end may be told too early (see log_reader): what is read is the last one of now in any case.
-        last = {number: max(view.first, view.end - 1) for number, view in views.items()}
+        last = {number: max(first, end - 1) for number, (first, end) in found_at.items()}
         found = await read_on(self._options, topic, last)
         return {number: sent_until(records) for number, records in found.items()}
 
 
 async def _caught_up(consumer: AIOKafkaConsumer, behind: Mapping[TopicPartition, RestockPart]) -> list[TopicPartition]:
-    return [tp for tp in behind if await _is_at_end(consumer, tp)]
+    return [tp for tp in behind if await _left(consumer, tp) == 0]
 
 
-async def _is_at_end(consumer: AIOKafkaConsumer, tp: TopicPartition) -> bool:
+async def _left(consumer: AIOKafkaConsumer, tp: TopicPartition) -> int | None:
+    """How many messages wait to be read, None where nobody has said so yet."""
     end = consumer.highwater(tp)
-    return end is not None and await consumer.position(tp) >= end
+    return None if end is None else max(0, end - await consumer.position(tp))
 
 
 def _reads_no_more(consumer: AIOKafkaConsumer) -> bool:
