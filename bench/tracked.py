@@ -3,10 +3,11 @@
     python bench/tracked.py [--pairs 100000] [--pick spread] [--lines 4000000] [--rounds 3] [--write] [--json]
 
 The receipts are a synthetic chain's (lib/tills.py): 500 stores, 30,000 SKUs by Zipf's law, windows of 5 minutes. Every
-pair that is tracked is counted before the first receipt, with stock for 3 to 14 days of what it sells, so that some run
-low and some run out. `spread` picks pairs evenly among all that are sold; `best` takes each store's best sellers. A
-worker that has opened all of them is stopped, the receipts are preloaded, and it is started again: the clock runs from
-its having read its feed until all is committed, and until restock has decided by all that it was told.
+pair that is tracked is counted before the first receipt, with stock for 7 to 28 days of what it sells, six units at
+least: as on a shelf that somebody fills, few run low. `spread` picks pairs evenly among all that are sold; `best` takes
+each store's best sellers. A worker that has opened all of them is stopped, the receipts are preloaded, and it is started
+again: the clock runs from its having read its feed until all is committed, and until restock has decided by all that it
+was told.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def main() -> None:
     busy = f" Other work had the machine as well (load {found['load_before']})." if found["load_before"] > 1 else ""
     said = (
         f"{found['lines']:,} lines of the synthetic chain, {found['rounds']} rounds in alternation, with "
-        f"{found['broker']} on {found['machine']}, {found['partitions']} partitions. Ratios are of the runs of a round; "
+        f"{found['broker']} on {found['machine']}, {found['partitions']} partitions. Ratios are of a round's runs; "
         f"the first is until all is folded, the second until all is decided by as well.{busy}"
     )
     told.tell(given, found, "tracked", "a worker that watches shelves", cells(found), said)

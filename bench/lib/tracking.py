@@ -31,7 +31,7 @@ PICKS = {"spread": "spread evenly", "best": "each store's best sellers"}
 Pair = tuple[str, str]
 _GRACE = timedelta(hours=96)
 _AT_ONCE = 8_000
-_FEWEST_DAYS, _MOST_DAYS = 3, 14
+_FEWEST_DAYS, _MOST_DAYS, _FEWEST_UNITS = 7, 28, 6
 # Receipts by which each store becomes known, before the clock runs.
 _BEFORE = 20_000
 
@@ -87,7 +87,7 @@ class Course:
             units = self.sold[store, sku] / self.days * chance.uniform(_FEWEST_DAYS, _MOST_DAYS)
             movement = {
                 "movement_id": f"count-{number}", "store_id": store, "sku": sku, "kind": "count",
-                "quantity": f"{max(1, round(units))}", "occurred_at": before,
+                "quantity": f"{max(_FEWEST_UNITS, round(units))}", "occurred_at": before,
             }  # fmt: skip
             found.append((store, json.dumps(movement).encode()))
         return found
