@@ -5,7 +5,7 @@
 The receipts are a synthetic chain's (lib/tills.py): 500 stores, 30,000 SKUs by Zipf's law, windows of 5 minutes. Every
 pair that is tracked is counted before the first receipt, with stock for 7 to 28 days of what it sells, six units at
 least: as on a shelf that somebody fills, few run low. `spread` picks pairs evenly among all that are sold; `best` takes
-each store's best sellers. A worker that has opened all of them is stopped, the receipts are preloaded, and it is started
+each store's best sellers. A worker that has opened all of them is stopped, the receipts are preloaded, it is started
 again: the clock runs from its having read its feed until all is committed, and until restock has decided by all that it
 was told.
 """
