@@ -190,7 +190,7 @@ def test_low_stock_is_said_once_however_much_more_is_sold():
 
 
 def test_a_price_that_is_no_longer_known_makes_nothing_worse():
-    # level 20, all that was earned taken back:   10.00 each, info   -20.00: nobody knows what a unit brings   still info
+    # level 20:   1.00 each, info   -90.00: nobody knows what a unit brings   still info
     feed = counted(30)
     feed.state.shops["12"].items["milk"].set_policy(replace(fixed(20, 40), warning_per_day=10**12), "")
     feed.sell("Mon 09:00", 10, revenue=100_000)
