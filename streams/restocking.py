@@ -4,7 +4,8 @@ Reads with a consumer of its own and in no group: where it goes on is told by th
 knows is a function of it. So whoever else may follow the same partition for a moment (a frozen worker that wakes up)
 tells and decides the same, under the same ids.
 
-The feed is read to the end that it has at the start before anything is told to it: until then nobody here knows what is
+It goes on from its newest snapshot (streams.snapshots); where none can be used, from the feed's beginning. The feed is
+read to the end that it has at the start before anything is told to it: until then nobody here knows what is
 tracked (streams.tracking). Alerts that were sent before are not sent again: the last one in `restock.alerts` says up to
 which message of the feed all were acknowledged.
 """
@@ -23,6 +24,7 @@ from aiokafka.errors import KafkaError
 from streams.guard import guarded
 from streams.log_reader import look, read_on
 from streams.restock_part import RestockPart, sent_until
+from streams.snapshot_read import read_snapshots
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class Restocking:
         self._topics = topics
         self._crash = crash
         self._running: asyncio.Task[None] | None = None
+        self._rounds: dict[int, asyncio.Task[None]] = {}
 
     def start(self, parts: list[RestockPart]) -> None:
         """Begin with the parts of an assignment; those of the one before were dropped."""
@@ -57,8 +60,14 @@ class Restocking:
         if running is not None:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+        # Only now: it might have begun another one.
+        rounds, self._rounds = list(self._rounds.values()), {}
+        for one in rounds:
+            one.cancel()
+        await asyncio.gather(*rounds, return_exceptions=True)
 
     async def _run(self, parts: dict[int, RestockPart]) -> None:
+        await read_snapshots(self._options, self._topics, parts.values())
         for partition, offset in (await self._sent_until(list(parts))).items():
             parts[partition].sent_until = offset
         wait = 0.1
@@ -98,6 +107,8 @@ class Restocking:
                     await feeds[tp].take_feed(records)
                 else:
                     await stocks[tp].take_movements(records)
+            for part in feeds.values():
+                await self._snapshot(part)
             for tp, part in feeds.items():
                 at_end = await _is_at_end(consumer, tp)
                 await part.send_positions(asyncio.get_running_loop().time(), behind=not at_end)
@@ -107,6 +118,16 @@ class Restocking:
                 stock = TopicPartition(self._topics["stock"], tp.partition)
                 consumer.seek(stock, part.state.movements + 1)
                 consumer.resume(stock)
+
+    async def _snapshot(self, part: RestockPart) -> None:
+        """Begin a round of snapshots where one is due, which goes on by itself; one at a time for each partition."""
+        before = self._rounds.get(part.partition)
+        if (before is not None and not before.done()) or not part.snapshots.is_due(part.state):
+            return
+        taken = await part.snapshots.take(part.state)
+        if taken is not None:
+            work = guarded(part.snapshots.write(taken), "a snapshot of restock", self._crash)
+            self._rounds[part.partition] = asyncio.create_task(work)
 
     async def _sent_until(self, partitions: list[int]) -> dict[int, int]:
         """Of each partition, the feed's offset up to which every alert was acknowledged."""
