@@ -50,7 +50,8 @@ def sent_until(records: Iterable[object]) -> int:
 class RestockPart:
     """`sent_until` is the feed's offset up to which all alerts were acknowledged, by whoever sent them.
 
-    `tracked` is called when the fold has something to open; `snapshots` writes what a later start goes on from.
+    `tracked` is called when the fold has something to open; `snapshots` writes what a later start goes on from;
+    `read` is how many messages of the feed were read.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class RestockPart:
         self.sent_until = NOTHING_SENT
         self.snapshots = snapshots
         self.tracked = tracked
-        self._read = 0
+        self.read = 0
         self._outlet = outlet
         self._stock_topic = stock_topic
         self._max_skew = max_skew
@@ -88,8 +89,8 @@ class RestockPart:
         """The feed is read up to its end: what is tracked is known. A second time, after an outage, changes nothing."""
         if self.tracking.ready:
             return
-        if self._read:
-            log.info("restock, partition %d: %d messages of its feed were read", self.partition, self._read)
+        if self.read:
+            log.info("restock, partition %d: %d messages of its feed were read", self.partition, self.read)
         for shop in self.state.shops.values():
             for item in shop.items.values():
                 self.tracking.track(shop.store_id, item.sku, opened=item.opened)
@@ -127,7 +128,7 @@ class RestockPart:
         await self._send(alerts)
         self.state.applied = max(self.state.applied, records[-1].offset)
         self.sent_until = max(self.sent_until, self.state.applied)
-        self._read += len(records)
+        self.read += len(records)
         self.snapshots.landed(records, self.state.applied)
 
     async def _send(self, alerts: Sequence[tuple[int, Alert]]) -> None:

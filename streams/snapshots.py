@@ -25,8 +25,21 @@ from schemas.feed import Action, FeedMessage, Movement, Sales
 from streams.agents import Outlet
 from streams.framed import Message
 from streams.records import fingerprint
-from streams.restock.saved import LAYOUT, save_common, save_shop
-from streams.restock.snapshot import COMMON, INDEX, STORE, Head, Place, head_message, index_of, parts, place_of
+from streams.restock.saved import LAYOUT, pieces_of_moves, save_common, save_moves, save_shop
+from streams.restock.shop import Shop
+from streams.restock.snapshot import (
+    COMMON,
+    INDEX,
+    STORE,
+    Head,
+    Place,
+    digest_of,
+    head_message,
+    index_of,
+    moves_section,
+    parts,
+    place_of,
+)
 from streams.restock.state import RestockState
 from streams.turns import Turns
 
@@ -34,12 +47,12 @@ log = logging.getLogger(__name__)
 
 # A round is due once so much of the feed was taken up since the last one: a start reads as much in about a second.
 LEAST_BYTES = 4 * 1024 * 1024
-# And at least as much as the round will write: so all snapshots together are no larger than the feed, even where a
-# broker never compacts, and to find the last one costs no more than reading bytes of the feed that nobody decides by.
+# And at least as much as the round will write, but for moves, of which each is written about twice: so snapshots grow
+# in step with the feed even where a broker never compacts, and a start that reads all of them decides by none of it.
 ITEM_BYTES = 450  # of an item that was not saved yet, about
 KNOWN_BYTES = 100
-# Are waited for before more is sent, so that a round holds little memory and lets others send.
-BYTES_AT_ONCE = 2 * 1024 * 1024
+# Are waited for before more is sent, which bounds what waits in the producer; a wait takes long while the loop is busy.
+BYTES_AT_ONCE = 16 * 1024 * 1024
 TOMBSTONES_AT_ONCE = 1_000
 
 
@@ -99,6 +112,14 @@ class SnapshotWriter:
     def _names(self, state: RestockState) -> list[str]:
         return [COMMON, *(STORE + name for name in state.shops)]
 
+    def _copy_moves(self, shop: Shop, into: dict[str, bytes]) -> None:
+        """Those pieces that are other ones than the acknowledged head has."""
+        for piece in range(pieces_of_moves(shop)):
+            name, data = moves_section(shop.store_id, piece), save_moves(shop, piece)
+            before = self._places.get(name)
+            if before is None or before.digest != digest_of(data):
+                into[name] = data
+
     async def take(self, state: RestockState) -> Taken | None:
         """Copy what has changed; None where nothing may be saved now. The state must not change meanwhile.
 
@@ -108,13 +129,19 @@ class SnapshotWriter:
         if applied != state.applied:
             return None
         windows, names = state.windows, self._names(state)
-        taken = Taken(applied, mark, state.movements, windows.width, windows.grace, names)
+        moves = [moves_section(name, n) for name, shop in state.shops.items() for n in range(pieces_of_moves(shop))]
+        taken = Taken(applied, mark, state.movements, windows.width, windows.grace, [*names, *moves])
         wanted = names if self._all_changed else [name for name in names if name in self._changed]
         turns = Turns()
         self._fed = 0  # whatever comes of it: what cannot be saved is not tried again at once
         try:
             for name in wanted:
-                taken.sections[name] = _save(state, name)
+                if name == COMMON:
+                    taken.sections[name] = save_common(state)
+                else:
+                    shop = state.shops[name.removeprefix(STORE)]
+                    taken.sections[name] = save_shop(shop)
+                    self._copy_moves(shop, taken.sections)
                 await turns.give()
         except (OverflowError, ValueError, msgspec.MsgspecError) as fault:
             log.warning("restock, partition %d: no snapshot, %s cannot be saved: %s", self.partition, name, fault)
@@ -151,10 +178,6 @@ class SnapshotWriter:
     async def _send(self, messages: list[Message]) -> None:
         await self._outlet.send("snapshots", self.partition, messages)
         await self._outlet.acknowledged()
-
-
-def _save(state: RestockState, name: str) -> bytes:
-    return save_common(state) if name == COMMON else save_shop(state.shops[name.removeprefix(STORE)])
 
 
 def _guess(state: RestockState, name: str) -> int:

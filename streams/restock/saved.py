@@ -15,7 +15,7 @@ from array import array
 import msgspec
 
 from kernel.library import DEMAND, ITEM
-from kernel.moves import Moves
+from kernel.moves import MOVE_WIDTH, Moves
 from schemas.alert import Product, Rule, Severity, State
 from schemas.feed import Campaign, Known
 from streams.restock.alike import kept_once
@@ -30,6 +30,9 @@ from streams.restock.trading import Trading
 
 # To be raised with every change to what is saved, or to what a number in it means.
 FORMAT = 1
+# Moves are saved in pieces of so many: they come at the end, and those before stay as they are until some are
+# forgotten.
+MOVES_AT_ONCE = 1_600
 LAYOUT = hashlib.blake2b(
     repr((FORMAT, sys.byteorder, DEMAND._fields_, [one[0] for one in ITEM._fields_], ctypes.sizeof(ITEM))).encode(),
     digest_size=8,
@@ -79,7 +82,8 @@ class SavedEpisode(msgspec.Struct, array_like=True, gc=False):
 class SavedShop(msgspec.Struct, array_like=True, gc=False):
     """A store. Items are known by their numbers, the places in `skus`; `policy` is by item, a place in `policies`.
 
-    `numbers` are the items' one after the other; of what few items have there is an entry for these only.
+    `numbers` are the items' one after the other; of what few items have there is an entry for these only. `moves` is
+    how many there are: they stand apart, since most are those of the last time.
     """
 
     store_id: str
@@ -95,7 +99,7 @@ class SavedShop(msgspec.Struct, array_like=True, gc=False):
     due: list[tuple[int, int]]
     watched: list[tuple[float, int]]
     day: int
-    moves: bytes
+    moves: int
     kept: int
     skus: list[str]
     numbers: bytes
@@ -135,7 +139,7 @@ def restore_common(state: RestockState, saved: bytes) -> None:
 
 
 def save_shop(shop: Shop) -> bytes:
-    """A store as it is now; raises ValueError or OverflowError where a number is beyond 64 bits."""
+    """A store as it is now, but for its moves; raises ValueError or OverflowError where a number is beyond 64 bits."""
     items, places = shop.items.values(), {sku: item.number for sku, item in shop.items.items()}
     policies: dict[tuple[Policy, str], int] = {}
     policy = array("i", [policies.setdefault((one.policy, one.policy_version), len(policies)) for one in items])
@@ -159,14 +163,26 @@ def save_shop(shop: Shop) -> bytes:
             ),
             shop.receipts, shop.hours.tobytes(), shop.clocks.tobytes(), shop.ids, shop.latest_movement,
             [(at, places[sku]) for at, sku in shop.due], [(at, places[sku]) for at, sku in shop.watched], shop.day,
-            shop.moves.rows().tobytes(), shop.moves.kept, list(shop.items), b"".join([one.numbers for one in items]),
+            shop.moves.many, shop.moves.kept, list(shop.items), b"".join([one.numbers for one in items]),
             policy.tobytes(), list(policies), orders, promotion, episodes, promoted,
         )
     )  # fmt: skip
 
 
-def restore_shop(state: RestockState, saved: bytes) -> Shop:
-    """The store again, in a state whose common part is there; raises msgspec.MsgspecError or ValueError.
+def save_moves(shop: Shop, piece: int) -> bytes:
+    """A piece of its moves: MOVES_AT_ONCE of them, the last has what is left."""
+    begin = piece * MOVES_AT_ONCE * MOVE_WIDTH
+    rows = shop.moves.numbers[begin : min(begin + MOVES_AT_ONCE * MOVE_WIDTH, shop.moves.many * MOVE_WIDTH)]
+    return rows.tobytes()
+
+
+def pieces_of_moves(shop: Shop) -> int:
+    """How many pieces they are."""
+    return -(-shop.moves.many // MOVES_AT_ONCE)
+
+
+def restore_shop(state: RestockState, saved: bytes, moves: bytes) -> Shop:
+    """The store again with its moves, in a state whose common part is there; raises msgspec.MsgspecError or ValueError.
 
     All its items are touched: what was told of them may be in a topic that nobody has read yet.
     """
@@ -180,9 +196,11 @@ def restore_shop(state: RestockState, saved: bytes) -> Shop:
         ),
         found.receipts, array("q", found.hours), array("d", found.clocks), {}, found.ids, found.latest_movement,
         [(at, skus[number]) for at, number in found.due], [(at, skus[number]) for at, number in found.watched],
-        found.day, Moves.of(array("q", found.moves), found.kept),
+        found.day, Moves.of(array("q", moves), found.kept),
     )  # fmt: skip
     policy, size, numbers = array("i", found.policy), ctypes.sizeof(ITEM), found.numbers
+    if shop.moves.many != found.moves:
+        raise ValueError(f"there are {shop.moves.many} moves, not {found.moves}")
     if not len(skus) == len(policy) == len(numbers) / size:
         raise ValueError("the store's columns are of different lengths")
     for number, sku in enumerate(skus):

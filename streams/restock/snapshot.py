@@ -1,9 +1,9 @@
 """Snapshots of restock's state in `restock.state`: which records there are, and which of them belong together.
 
-Pure. A *section* is a store, or what is common to all; its bytes stand in parts, below the size of a message, in one of
-two slots. An *index* names, of one offset of the feed, the slot of each section; it is a section itself, in slots too.
-The *head* names the index. Each section and index is known by the offset at which it was taken and a digest, so of
-whatever a crash, or another writer, leaves is used what belongs together, or nothing.
+Pure. A *section* is a store, a piece of its moves, or what is common to all; its bytes stand in parts, below the size
+of a message, in one of two slots. An *index*, a section itself, names the slot of each, of one offset of the feed. The
+*head* names the index. Each is known by the offset at which it was taken and a digest: of whatever a crash, or another
+writer, leaves is used what belongs together, or nothing.
 
 Keys bear their writer, which is drawn at random at each assignment: a frozen worker that wakes up spoils nothing of its
 successor's. Once a head of a writer's own is acknowledged, it takes away what it has found of its predecessors.
@@ -79,10 +79,15 @@ def part_key(owner: str, section: str, slot: int, part: int) -> bytes:
     return _SEPARATOR.join((owner.encode(), section.encode(), b"%d" % slot, b"%d" % part))
 
 
+def moves_section(store_id: str, piece: int) -> str:
+    """The name of a piece of a store's moves."""
+    return f"moves {piece} {store_id}"
+
+
 def place_of(data: bytes, at: int, before: Place | None) -> Place:
     """Where to put a section: into the slot that the acknowledged head, which has it in `before`, does not name."""
     slot = 0 if before is None else 1 - before.slot
-    return Place(slot, at, max(1, -(-len(data) // PART_BYTES)), _digest(data))
+    return Place(slot, at, max(1, -(-len(data) // PART_BYTES)), digest_of(data))
 
 
 def parts(owner: str, section: str, place: Place, data: bytes) -> Iterator[Message]:
@@ -162,10 +167,11 @@ class Snapshots:
                 raise Damaged(f"{section}: part {number} is of the feed's offset {part.at}, not of {place.at}")
             pieces.append(part.data)
         data = b"".join(pieces)
-        if _digest(data) != place.digest:
+        if digest_of(data) != place.digest:
             raise Damaged(f"{section}: is not what was written")
         return data
 
 
-def _digest(data: bytes) -> bytes:
+def digest_of(data: bytes) -> bytes:
+    """By which a section is known."""
     return hashlib.blake2b(data, digest_size=16).digest()

@@ -51,6 +51,7 @@ def _small_parts():
     """So that a store needs several."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(snapshot, "PART_BYTES", 300)
+        patch.setattr(saved, "MOVES_AT_ONCE", 3)
         yield
 
 
@@ -261,6 +262,22 @@ def test_a_round_writes_what_has_changed_and_takes_predecessors_away_once():
     second.round()
     topic.compact()
     assert {one.key.split(b"\0")[0] for one in topic.records} == {second.writer.owner.encode()} != {owner}
+
+
+def test_moves_that_were_saved_are_not_saved_again():
+    told = busy()
+    topic = Topic()
+    life = Life(topic, new_state(), decide)
+    life.take(records_of(told.log))
+    life.round()
+    before, moves = len(topic.records), life.state.shops["12"].moves.many
+    assert moves // 3 >= 3
+    told.sell("Mon 10:01")
+    life.take(records_of(told.log))
+    life.round()
+    written = {one.key.split(b"\0")[1] for one in topic.records[before:]}
+    assert written == {b"store 12", b"moves %d 12" % (moves // 3), b"index", b""}
+    same(restored(topic, WINDOWS)[0], told.state)
 
 
 def test_what_cannot_be_saved_is_told_and_costs_nothing_but_time(caplog):
