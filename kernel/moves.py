@@ -14,15 +14,27 @@ NO_RECEIPT = -1
 class Moves:
     """Rows of the item's number, the moment, the quantity, the receipt's offset (NO_RECEIPT: no sale), units bought.
 
-    Quantities are signed hundred-thousandths, moments microseconds. `many` rows of `numbers` are in use.
+    Quantities are signed hundred-thousandths, moments microseconds. `many` rows of `numbers` are in use, `kept` were
+    left when some were forgotten the last time.
     """
 
-    __slots__ = ("_kept", "many", "numbers")
+    __slots__ = ("kept", "many", "numbers")
 
     def __init__(self) -> None:
         self.numbers = array("q", bytes(8 * MOVE_WIDTH * 16))
         self.many = 0
-        self._kept = 0
+        self.kept = 0
+
+    @classmethod
+    def of(cls, rows: array[int], kept: int) -> Moves:
+        """The same again from its rows; raises ValueError where these are none."""
+        if len(rows) % MOVE_WIDTH:
+            raise ValueError("moves are rows of five numbers")
+        found = cls()
+        found.room(len(rows) // MOVE_WIDTH)
+        found.numbers[: len(rows)] = rows
+        found.many, found.kept = len(rows) // MOVE_WIDTH, kept
+        return found
 
     def __eq__(self, other: object) -> bool:
         """Whether they hold the same rows."""
@@ -67,6 +79,6 @@ class Moves:
 
     def forget(self, horizon: int) -> None:
         """Forget what lies before a moment, once there is twice as much as was left the last time: that costs less."""
-        if self.many < 2 * self._kept:
+        if self.many < 2 * self.kept:
             return
-        self.many = self._kept = kernel().forget_moves(address(self.numbers), self.many, horizon)
+        self.many = self.kept = kernel().forget_moves(address(self.numbers), self.many, horizon)

@@ -14,6 +14,7 @@ WINDOWS = "sales.windows"
 FEED = "restock.feed"
 ALERTS = "restock.alerts"
 POSITIONS = "stock.positions"
+SNAPSHOTS = "restock.state"
 DELIVERIES = "webhook.deliveries"
 EPOCHS = "tillstream.epochs"
 LATE = "pos.late"
@@ -78,6 +79,10 @@ def all_topics(prefix: str, partitions: int, retention_ms: int, epoch: int | Non
         TopicSpec(prefix + FEED, partitions, kept(-1)),
         TopicSpec(prefix + ALERTS, partitions, kept(-1)),
         TopicSpec(prefix + POSITIONS, partitions, kept(30 * DAY_MS)),
+        # In small segments: Kafka compacts none that is written to, and a start reads all that is not compacted.
+        TopicSpec(
+            prefix + SNAPSHOTS, partitions, {"cleanup.policy": "compact", "segment.bytes": str(64 * MIB), **size}
+        ),
         TopicSpec(prefix + DELIVERIES, partitions, {"cleanup.policy": "compact", **size}),
         TopicSpec(prefix + EPOCHS, 1, {"cleanup.policy": "compact", **size}),
         TopicSpec(prefix + LATE, partitions, kept(30 * DAY_MS)),

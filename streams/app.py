@@ -130,12 +130,13 @@ def make_app(config: WorkerConfig, on_ready: Callable[[], None] = lambda: None) 
         "feed": config.prefix + topics.FEED,
         "alerts": config.prefix + topics.ALERTS,
         "positions": config.prefix + topics.POSITIONS,
+        "snapshots": config.prefix + topics.SNAPSHOTS,
     }
     if table.changelog_topic_name != roles["state"]:
         raise AssertionError(f"Faust names the changelog {table.changelog_topic_name}")
     app.folding = Folding(app.crash)
     stock = config.prefix + topics.STOCK
-    followed = {"feed": roles["feed"], "alerts": roles["alerts"], "stock": stock}
+    followed = {**{role: roles[role] for role in ("feed", "alerts", "snapshots")}, "stock": stock}
     app.restocking = Restocking(client_options(config), followed, app.crash)
     app.read_ahead = lambda topic, records: ReadAhead(records, config.max_skew_us) if topic == source else records
     performed = failpoints.armed(os.environ)

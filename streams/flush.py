@@ -30,7 +30,7 @@ from streams.state import PartitionState
 
 TOMBSTONES = 5  # the step
 
-Role = Literal["state", "windows", "late", "rejected", "feed", "alerts", "positions"]
+Role = Literal["state", "windows", "late", "rejected", "feed", "alerts", "positions", "snapshots"]
 
 _encode = msgspec.json.Encoder().encode
 _at = attrgetter("at")

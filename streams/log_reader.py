@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -45,7 +45,29 @@ async def read_on(options: Mapping[str, Any], topic: str, offsets: Mapping[int, 
 
     Raises Stop where a partition ends before its offset.
     """
-    return await _patiently(options, lambda consumer: _read_on(consumer, topic, offsets))
+
+    async def ask(consumer: AIOKafkaConsumer) -> dict[int, list[Any]]:
+        found: dict[int, list[Any]] = {partition: [] for partition in offsets}
+        await _read_through(consumer, topic, offsets, lambda partition, records: found[partition].extend(records))
+        return found
+
+    return await _patiently(options, ask)
+
+
+async def read_through(
+    options: Mapping[str, Any], topic: str, partitions: Iterable[int], take: Callable[[int, Sequence[Any]], None]
+) -> None:
+    """Read each partition from its beginning to its end, each fetch handed on as it comes.
+
+    After an outage all of it comes again.
+    """
+    tps = [TopicPartition(topic, partition) for partition in partitions]
+
+    async def ask(consumer: AIOKafkaConsumer) -> None:
+        firsts = await consumer.beginning_offsets(tps)
+        await _read_through(consumer, topic, {tp.partition: first for tp, first in firsts.items()}, take)
+
+    await _patiently(options, ask)
 
 
 async def _patiently(options: Mapping[str, Any], ask: Callable[[AIOKafkaConsumer], Awaitable[T]]) -> T:
@@ -71,9 +93,10 @@ async def _patiently(options: Mapping[str, Any], ask: Callable[[AIOKafkaConsumer
         wait = min(LONGEST_WAIT, 2 * wait)
 
 
-async def _read_on(consumer: AIOKafkaConsumer, topic: str, offsets: Mapping[int, int]) -> dict[int, list[Any]]:
+async def _read_through(
+    consumer: AIOKafkaConsumer, topic: str, offsets: Mapping[int, int], take: Callable[[int, Sequence[Any]], None]
+) -> None:
     waiting = {TopicPartition(topic, partition): offset for partition, offset in offsets.items()}
-    found: dict[int, list[Any]] = {partition: [] for partition in offsets}
     consumer.assign(list(waiting))
     for tp, offset in waiting.items():
         consumer.seek(tp, offset)
@@ -84,13 +107,12 @@ async def _read_on(consumer: AIOKafkaConsumer, topic: str, offsets: Mapping[int,
         except OffsetOutOfRangeError:
             raise Stop(f"{topic} lost its end while it was read.", "Start the worker again.") from None
         for tp, records in fetched.items():
-            found[tp.partition] += records
+            take(tp.partition, records)
         for tp in list(waiting):
             # Of a fetch that was answered after all before it was read: whatever was written by then is in hand.
             end = consumer.highwater(tp)
             if end is not None and await consumer.position(tp) >= end:
                 del waiting[tp]
-    return found
 
 
 async def _look(consumer: AIOKafkaConsumer, topic: str, offsets: Mapping[int, int]) -> dict[int, LogView]:

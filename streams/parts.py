@@ -15,6 +15,7 @@ from streams.flush import Operation, Role
 from streams.outlet import KafkaOutlet, ended, renewing
 from streams.restock.state import RestockState
 from streams.restock_part import RestockPart
+from streams.snapshots import SnapshotWriter
 from streams.state import PartitionState
 from streams.tracking import Tracking
 from streams.transport import ChunkConsumer
@@ -84,6 +85,8 @@ class Parts:
             return []
         state, wake = RestockState(task.state.windows, task.state.partition), task.something_to_open
         partition = task.state.partition
+        # With an outlet of its own: a round goes on while alerts are sent, and either waits for its own only.
+        snapshots = SnapshotWriter(partition, self._outlet())
         return [
             RestockPart(
                 partition,
@@ -92,6 +95,7 @@ class Parts:
                 self._outlet(),
                 self._stock,
                 self._max_skew,
+                snapshots,
                 wake,
                 task.restock_is_ready,
             )

@@ -23,6 +23,7 @@ from streams.restock.item import Item
 from streams.restock.shop import Shop
 from streams.restock.standing import standing
 from streams.restock.state import RestockState
+from streams.snapshots import SnapshotWriter
 from streams.tracking import Tracking
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,8 @@ def sent_until(records: Iterable[object]) -> int:
 class RestockPart:
     """`sent_until` is the feed's offset up to which all alerts were acknowledged, by whoever sent them.
 
-    `tracked` is called when the fold has something to open, `ready` when the feed is read and the fold may begin.
+    `tracked` is called when the fold has something to open, `ready` when the feed is read and the fold may begin;
+    `snapshots` writes what a later start goes on from; `read` is how many messages of the feed were read.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class RestockPart:
         outlet: Outlet,
         stock_topic: str,
         max_skew: int,
+        snapshots: SnapshotWriter,
         tracked: Callable[[], None] = lambda: None,
         ready: Callable[[], None] = lambda: None,
     ) -> None:
@@ -67,18 +70,29 @@ class RestockPart:
         self.state = state
         self.tracking = tracking
         self.sent_until = NOTHING_SENT
+        self.snapshots = snapshots
         self.tracked = tracked
         self._ready = ready
+        self.read = 0
         self._outlet = outlet
         self._stock_topic = stock_topic
         self._max_skew = max_skew
         self._positions_at = 0.0
         self._untold: Iterator[tuple[Shop, Item]] = iter(())
 
+    def go_on_from(self, state: RestockState | None, found: list[bytes]) -> None:
+        """Begin at a snapshot, where there is one; `found` are the keys that stand in the topic of snapshots."""
+        if state is not None:
+            self.state = state
+            log.info("restock, partition %d: goes on from its snapshot of %d", self.partition, state.applied)
+        self.snapshots.predecessors = found
+
     def begin(self) -> None:
         """The feed is read up to its end: what is tracked is known. A second time, after an outage, changes nothing."""
         if self.tracking.ready:
             return
+        if self.read:
+            log.info("restock, partition %d: %d messages of its feed were read", self.partition, self.read)
         for shop in self.state.shops.values():
             for item in shop.items.values():
                 self.tracking.track(shop.store_id, item.sku, opened=item.opened)
@@ -94,6 +108,7 @@ class RestockPart:
         for record in records:
             try:
                 message = feed.decode(record.value or b"")
+                self.snapshots.changing(message)
                 decided = decide(self.state, record.offset, message)
             except (msgspec.MsgspecError, OverflowError) as fault:
                 # Whoever reads it passes over it: all decide alike.
@@ -116,6 +131,8 @@ class RestockPart:
         await self._send(alerts)
         self.state.applied = max(self.state.applied, records[-1].offset)
         self.sent_until = max(self.sent_until, self.state.applied)
+        self.read += len(records)
+        self.snapshots.landed(records, self.state.applied)
 
     async def _send(self, alerts: Sequence[tuple[int, Alert]]) -> None:
         """Send alerts, a batch after the other, each of which says up to where all are sent once it has landed."""

@@ -4,7 +4,8 @@ Reads with a consumer of its own and in no group: where it goes on is told by th
 knows is a function of it. So whoever else may follow the same partition for a moment (a frozen worker that wakes up)
 tells and decides the same, under the same ids.
 
-The feed is read to the end that it has at the start before anything is told to it: until then nobody here knows what is
+It goes on from its newest snapshot (streams.snapshots); where none can be used, from the feed's beginning. The feed is
+read to the end that it has at the start before anything is told to it: until then nobody here knows what is
 tracked (streams.tracking). Alerts that were sent before are not sent again: the last one in `restock.alerts` says up to
 which message of the feed all were acknowledged.
 """
@@ -24,6 +25,7 @@ from streams.guard import guarded
 from streams.log_reader import bounds, read_on
 from streams.metrics import undecided
 from streams.restock_part import RestockPart, sent_until
+from streams.snapshot_read import read_snapshots
 from streams.together import side_by_side
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class Restocking:
         self._topics = topics
         self._crash = crash
         self._running: asyncio.Task[None] | None = None
+        self._rounds: dict[int, asyncio.Task[None]] = {}
 
     def start(self, parts: list[RestockPart]) -> None:
         """Begin with the parts of an assignment; those of the one before were dropped."""
@@ -59,8 +62,14 @@ class Restocking:
         if running is not None:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+        # Only now: it might have begun another one.
+        rounds, self._rounds = list(self._rounds.values()), {}
+        for one in rounds:
+            one.cancel()
+        await asyncio.gather(*rounds, return_exceptions=True)
 
     async def _run(self, parts: dict[int, RestockPart]) -> None:
+        await read_snapshots(self._options, self._topics, parts.values())
         for partition, offset in (await self._sent_until(list(parts))).items():
             parts[partition].sent_until = offset
         wait = 0.1
@@ -99,12 +108,24 @@ class Restocking:
             await side_by_side(
                 _take(consumer, tp, part, fetched.get(tp), fetched.get(stocks[tp])) for tp, part in feeds.items()
             )
+            for part in feeds.values():
+                await self._snapshot(part)
             for tp in await _caught_up(consumer, behind):
                 part = behind.pop(tp)
                 part.begin()
                 log.info("restock follows partition %d: the feed is read up to %d", tp.partition, part.state.applied)
                 consumer.seek(stocks[tp], part.state.movements + 1)
                 consumer.resume(stocks[tp])
+
+    async def _snapshot(self, part: RestockPart) -> None:
+        """Begin a round of snapshots where one is due, which goes on by itself; one at a time for each partition."""
+        before = self._rounds.get(part.partition)
+        if (before is not None and not before.done()) or not part.snapshots.is_due(part.state):
+            return
+        taken = await part.snapshots.take(part.state)
+        if taken is not None:
+            work = guarded(part.snapshots.write(taken), "a snapshot of restock", self._crash)
+            self._rounds[part.partition] = asyncio.create_task(work)
 
     async def _sent_until(self, partitions: list[int]) -> dict[int, int]:
         """Of each partition, the feed's offset up to which every alert was acknowledged."""

@@ -131,7 +131,7 @@ def test_every_topic_is_named_after_the_contract_and_input_topics_share_the_part
     names = {spec.name: spec for spec in all_topics("p.", 8, -1)}
     wanted = {
         "pos.receipts", "stock.movements", "sales.windows", "restock.feed", "restock.alerts", "webhook.deliveries",
-        "stock.positions", "tillstream.epochs", "pos.late", "pos.rejected",
+        "stock.positions", "restock.state", "tillstream.epochs", "pos.late", "pos.rejected",
     }  # fmt: skip
     assert {f"p.{name}" for name in wanted} <= set(names)
     assert {names[f"p.{name}"].partitions for name in wanted - {"tillstream.epochs"}} == {8}

@@ -12,6 +12,7 @@ from schemas.errors import Again, Stop
 from streams.guard import guarded
 from streams.restock.state import RestockState
 from streams.restock_part import ALERTS_PER_BATCH, MOST_WHILE_BEHIND, SENT, RestockPart, sent_until
+from streams.snapshots import SnapshotWriter
 from streams.tracking import Tracking
 from streams.windows import Windows
 from tests.unit.streams.restock.feeds import GRACE, WIDTH, Feed
@@ -36,7 +37,8 @@ class Outlet:
 
 def part():
     outlet = Outlet()
-    return RestockPart(0, RestockState(Windows(WIDTH, GRACE)), Tracking(1, missed=False), outlet, "stock", 0), outlet
+    state, tracking = RestockState(Windows(WIDTH, GRACE)), Tracking(1, missed=False)
+    return RestockPart(0, state, tracking, outlet, "stock", 0, SnapshotWriter(0, outlet)), outlet
 
 
 def records(messages):

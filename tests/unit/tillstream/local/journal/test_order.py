@@ -14,7 +14,7 @@ import random
 import pytest
 from aiokafka.record.default_records import DefaultRecordBatch
 
-from schemas.topics import ALERTS, DELIVERIES, FEED, RECEIPTS, STOCK
+from schemas.topics import ALERTS, DELIVERIES, FEED, RECEIPTS, SNAPSHOTS, STOCK
 from tillstream.local.journal.follow import Follower
 from tillstream.local.journal.limit import Limit
 from tillstream.local.journal.link import Fetched
@@ -27,7 +27,7 @@ from .disks import LossyDisk, batch
 PARTITIONS = 2
 PLACES = [(topic, partition) for topic in JOURNALED for partition in range(PARTITIONS)]
 # Who reads what, and writes where: each message says what was the last one read.
-WORKS = {FEED: (RECEIPTS, STOCK), ALERTS: (FEED,), DELIVERIES: (ALERTS,)}
+WORKS = {FEED: (RECEIPTS, STOCK), ALERTS: (FEED,), DELIVERIES: (ALERTS,), SNAPSHOTS: (FEED, ALERTS)}
 
 
 class Busy:
@@ -104,4 +104,4 @@ async def test_a_message_is_kept_after_those_that_it_speaks_of(seed):
 
 
 def test_every_journaled_topic_has_its_level():
-    assert [len(level) for level in levels("p.", [("p." + topic, 0) for topic in JOURNALED])] == [3, 1, 1, 1]
+    assert [len(level) for level in levels("p.", [("p." + topic, 0) for topic in JOURNALED])] == [3, 1, 1, 2]
