@@ -38,7 +38,7 @@ class WebhookSettings(BaseModel):
     severity: Severity = "info"
     name: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,64}$")
     digest: Duration = timedelta(0)
-    concurrency: int = Field(4, ge=1, le=64)
+    concurrency: int = Field(16, ge=1, le=64)
 
     @field_validator("url")
     @classmethod

@@ -30,7 +30,7 @@ class Endpoint:
     stores: frozenset[str] = frozenset()
     severity: Severity = "info"
     digest: int = 0
-    concurrency: int = 4
+    concurrency: int = 16
 
     def wants(self, event: EventType, alert: Alert) -> bool:
         """Whether this alert is for this endpoint."""

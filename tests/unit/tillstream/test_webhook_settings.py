@@ -34,7 +34,7 @@ def test_an_endpoint_needs_a_url_and_a_secret_and_has_defaults_for_the_rest(tmp_
     (one,) = sender_config(written(tmp_path, GOOD)).endpoints
     assert (one.url, one.secrets) == ("https://erp.example/hook", (SECRET,))
     assert (one.events, one.stores) == ({"restock.raised", "restock.resolved"}, frozenset())
-    assert (one.severity, one.digest, one.concurrency) == ("info", 0, 4)
+    assert (one.severity, one.digest, one.concurrency) == ("info", 0, 16)
 
 
 def test_every_field_reaches_the_sender(tmp_path):
