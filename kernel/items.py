@@ -45,7 +45,7 @@ class Table:
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        self.touched = bytearray()
+        self.touched = array("b")
         self._where = array("q")
         self._running = array("q")
         self._kept: list[ITEM] = []
@@ -84,12 +84,11 @@ class Table:
         moved = array("q", (moves.many,))
         where = moves.room(most)
         with buffers.lent("purchases", _ROW_WIDTH * most) as rows, buffers.lent("asked", most) as asked:
-            touched = (ctypes.c_char * len(self.touched)).from_buffer(self.touched)
             many = kernel().take_purchases(
                 raw, len(raw), ctypes.addressof(self._skus.table), SEED, address(self._where), address(self._running),
-                ctypes.addressof(store), address(rows), where, address(moved), touched, address(asked),
+                ctypes.addressof(store), address(rows), where, address(moved), address(self.touched),
+                address(asked),
             )  # fmt: skip
-            del touched
             moves.many = moved[0]
             return None if many < 0 else asked[:many].tolist()
 
@@ -116,13 +115,16 @@ class Table:
             )  # fmt: skip
             return asked[:found].tolist()
 
+    def touch_all(self) -> None:
+        """As if all were."""
+        self.touched = array("b", b"\1" * len(self))
+
     def take_touched(self) -> Iterator[str]:
         """The SKUs that were touched since this was asked the last time."""
-        at = self.touched.find(1)
-        while at >= 0:
+        at = -1
+        while (at := bytes(self.touched).find(1, at + 1)) >= 0:
             self.touched[at] = 0
             yield self.names[at]
-            at = self.touched.find(1, at + 1)
 
 
 __all__ = [

@@ -61,6 +61,13 @@ ALERTS = Metric(
     "alerts by what became of them: raised, acknowledged, snoozed, ordered, resolved",
     ("rule", "state"),
 )
+RESTOCK_LAG = Metric(
+    "tillstream_restock_lag",
+    "gauge",
+    "messages of restock.feed by which restock has not decided yet",
+    ("partition",),
+    "livesum",
+)
 DELIVERIES = Metric(
     "tillstream_webhook_deliveries_total",
     "counter",
@@ -72,5 +79,5 @@ TILL_GAPS = Metric("tillstream_till_gaps_total", "counter", "gaps in tills' sequ
 
 ALL = (
     RECEIPTS, LINES, EVENT_LAG, OPEN_WINDOWS, FLUSH, LAG, ROWS, INSERT, RETRIES, SET_ASIDE, FRESHNESS, STORE_PARTITIONS,
-    ALERTS, DELIVERIES, WEBHOOK, TILL_GAPS,
+    ALERTS, RESTOCK_LAG, DELIVERIES, WEBHOOK, TILL_GAPS,
 )  # fmt: skip

@@ -84,13 +84,20 @@ class PartitionTask:
         self._source = source
         self._performed = performed
         self.tracking = tracking
+        self._may_fold = asyncio.Event()
+        if tracking is None:
+            self._may_fold.set()
         self._sought = -1
         self._seeks = 0
         self.queue: asyncio.Queue[tuple[Chunk, Callable[[int], None]] | None] = asyncio.Queue(WAITING_CHUNKS)
         self.took = nothing
 
     async def run(self) -> None:
-        """Fold until cancelled; raises Stop where the log is not the one that was folded."""
+        """Fold until cancelled; raises Stop where the log is not the one that was folded.
+
+        Begins once restock has read its feed: what windows hold that close before it has would be told to nobody.
+        """
+        await self._may_fold.wait()
         while True:
             given = await self.queue.get()
             self.took()
@@ -100,6 +107,10 @@ class PartitionTask:
             chunk, ack = given
             if await self._in_place(chunk):
                 await self._fold(chunk, ack)
+
+    def restock_is_ready(self) -> None:
+        """Restock knows what is tracked: whatever is folded from here on is told."""
+        self._may_fold.set()
 
     def something_to_open(self) -> None:
         """Restock tracks something new: what the windows hold of it is told now, or with the chunk that waits."""

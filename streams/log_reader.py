@@ -29,6 +29,17 @@ async def look(options: Mapping[str, Any], topic: str, offsets: Mapping[int, int
     return await _patiently(options, lambda consumer: _look(consumer, topic, offsets))
 
 
+async def bounds(options: Mapping[str, Any], topic: str, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Of each partition, its first offset and its end, which may be told too early; waits while Kafka is away."""
+
+    async def ask(consumer: AIOKafkaConsumer) -> dict[int, tuple[int, int]]:
+        parts = [TopicPartition(topic, partition) for partition in partitions]
+        firsts, ends = await consumer.beginning_offsets(parts), await consumer.end_offsets(parts)
+        return {part.partition: (firsts[part], ends[part]) for part in parts}
+
+    return await _patiently(options, ask)
+
+
 async def read_on(options: Mapping[str, Any], topic: str, offsets: Mapping[int, int]) -> dict[int, list[Any]]:
     """Read each partition from an offset to its end, as it is when it is reached; waits for as long as Kafka is away.
 

@@ -22,6 +22,12 @@ _open_windows = Gauge(
     multiprocess_mode=declared.OPEN_WINDOWS.combine,
 )
 _alerts = Counter(declared.ALERTS.name, declared.ALERTS.help, declared.ALERTS.labels)
+_restock_lag = Gauge(
+    declared.RESTOCK_LAG.name,
+    declared.RESTOCK_LAG.help,
+    declared.RESTOCK_LAG.labels,
+    multiprocess_mode=declared.RESTOCK_LAG.combine,
+)
 _flush = Histogram(declared.FLUSH.name, declared.FLUSH.help)
 
 
@@ -44,6 +50,12 @@ def alerted(alerts: Iterable[Alert]) -> None:
         _alerts.labels(one.rule, one.state).inc()
 
 
+def undecided(partition: int, messages: int) -> None:
+    """Report how many messages of a partition's feed wait to be decided by."""
+    _restock_lag.labels(str(partition)).set(messages)
+
+
 def forget(partition: int) -> None:
-    """Take a revoked partition's gauge away."""
+    """Take a revoked partition's gauges away."""
     _open_windows.labels(str(partition)).set(0)
+    _restock_lag.labels(str(partition)).set(0)

@@ -88,5 +88,15 @@ class Parts:
         # With an outlet of its own: a round goes on while alerts are sent, and either waits for its own only.
         snapshots = SnapshotWriter(partition, self._outlet())
         return [
-            RestockPart(partition, state, task.tracking, self._outlet(), self._stock, self._max_skew, snapshots, wake)
+            RestockPart(
+                partition,
+                state,
+                task.tracking,
+                self._outlet(),
+                self._stock,
+                self._max_skew,
+                snapshots,
+                wake,
+                task.restock_is_ready,
+            )
         ]

@@ -50,8 +50,8 @@ def sent_until(records: Iterable[object]) -> int:
 class RestockPart:
     """`sent_until` is the feed's offset up to which all alerts were acknowledged, by whoever sent them.
 
-    `tracked` is called when the fold has something to open; `snapshots` writes what a later start goes on from;
-    `read` is how many messages of the feed were read.
+    `tracked` is called when the fold has something to open, `ready` when the feed is read and the fold may begin;
+    `snapshots` writes what a later start goes on from; `read` is how many messages of the feed were read.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class RestockPart:
         max_skew: int,
         snapshots: SnapshotWriter,
         tracked: Callable[[], None] = lambda: None,
+        ready: Callable[[], None] = lambda: None,
     ) -> None:
         self.partition = partition
         self.state = state
@@ -71,6 +72,7 @@ class RestockPart:
         self.sent_until = NOTHING_SENT
         self.snapshots = snapshots
         self.tracked = tracked
+        self._ready = ready
         self.read = 0
         self._outlet = outlet
         self._stock_topic = stock_topic
@@ -95,6 +97,7 @@ class RestockPart:
             for item in shop.items.values():
                 self.tracking.track(shop.store_id, item.sku, opened=item.opened)
         self.tracking.begin()
+        self._ready()
         if self.tracking.to_open:
             self.tracked()
 

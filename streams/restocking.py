@@ -15,16 +15,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams.guard import guarded
-from streams.log_reader import look, read_on
+from streams.log_reader import bounds, read_on
+from streams.metrics import undecided
 from streams.restock_part import RestockPart, sent_until
 from streams.snapshot_read import read_snapshots
+from streams.together import side_by_side
 
 log = logging.getLogger(__name__)
 
@@ -94,30 +96,26 @@ class Restocking:
     async def _follow(self, consumer: AIOKafkaConsumer, parts: dict[int, RestockPart]) -> None:
         """Follow both topics until the consumer reads no more."""
         feeds = {TopicPartition(self._topics["feed"], number): part for number, part in parts.items()}
-        stocks = {TopicPartition(self._topics["stock"], number): part for number, part in parts.items()}
-        consumer.assign([*feeds, *stocks])
+        stocks = {tp: TopicPartition(self._topics["stock"], tp.partition) for tp in feeds}
+        consumer.assign([*feeds, *stocks.values()])
         for tp, part in feeds.items():
             consumer.seek(tp, part.state.applied + 1)
-        consumer.pause(*stocks)
+        consumer.pause(*stocks.values())
         behind = dict(feeds)
         while not _reads_no_more(consumer):
             fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_PER_POLL)
-            for tp, records in fetched.items():
-                if tp in feeds:
-                    await feeds[tp].take_feed(records)
-                else:
-                    await stocks[tp].take_movements(records)
+            # Side by side: an acknowledgement that one partition waits for holds up no other one's alerts.
+            await side_by_side(
+                _take(consumer, tp, part, fetched.get(tp), fetched.get(stocks[tp])) for tp, part in feeds.items()
+            )
             for part in feeds.values():
                 await self._snapshot(part)
-            for tp, part in feeds.items():
-                at_end = await _is_at_end(consumer, tp)
-                await part.send_positions(asyncio.get_running_loop().time(), behind=not at_end)
             for tp in await _caught_up(consumer, behind):
                 part = behind.pop(tp)
                 part.begin()
-                stock = TopicPartition(self._topics["stock"], tp.partition)
-                consumer.seek(stock, part.state.movements + 1)
-                consumer.resume(stock)
+                log.info("restock follows partition %d: the feed is read up to %d", tp.partition, part.state.applied)
+                consumer.seek(stocks[tp], part.state.movements + 1)
+                consumer.resume(stocks[tp])
 
     async def _snapshot(self, part: RestockPart) -> None:
         """Begin a round of snapshots where one is due, which goes on by itself; one at a time for each partition."""
@@ -132,20 +130,38 @@ class Restocking:
     async def _sent_until(self, partitions: list[int]) -> dict[int, int]:
         """Of each partition, the feed's offset up to which every alert was acknowledged."""
         topic = self._topics["alerts"]
-        views = await look(self._options, topic, dict.fromkeys(partitions, 0))
+        found_at = await bounds(self._options, topic, partitions)
         # The end may be told too early (see log_reader): what is read is the last one of now in any case.
-        last = {number: max(view.first, view.end - 1) for number, view in views.items()}
+        last = {number: max(first, end - 1) for number, (first, end) in found_at.items()}
         found = await read_on(self._options, topic, last)
         return {number: sent_until(records) for number, records in found.items()}
 
 
+async def _take(
+    consumer: AIOKafkaConsumer,
+    feed: TopicPartition,
+    part: RestockPart,
+    told: Sequence[Any] | None,
+    moved: Sequence[Any] | None,
+) -> None:
+    """Take what was fetched of a partition, and tell how its items stand: in turn, since they share an outlet."""
+    if told:
+        await part.take_feed(told)
+    if moved:
+        await part.take_movements(moved)
+    left = await _left(consumer, feed)
+    undecided(feed.partition, left or 0)
+    await part.send_positions(asyncio.get_running_loop().time(), behind=left != 0)
+
+
 async def _caught_up(consumer: AIOKafkaConsumer, behind: Mapping[TopicPartition, RestockPart]) -> list[TopicPartition]:
-    return [tp for tp in behind if await _is_at_end(consumer, tp)]
+    return [tp for tp in behind if await _left(consumer, tp) == 0]
 
 
-async def _is_at_end(consumer: AIOKafkaConsumer, tp: TopicPartition) -> bool:
+async def _left(consumer: AIOKafkaConsumer, tp: TopicPartition) -> int | None:
+    """How many messages wait to be read, None where nobody has said so yet."""
     end = consumer.highwater(tp)
-    return end is not None and await consumer.position(tp) >= end
+    return None if end is None else max(0, end - await consumer.position(tp))
 
 
 def _reads_no_more(consumer: AIOKafkaConsumer) -> bool:

@@ -6,8 +6,10 @@ import asyncio
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -45,14 +47,16 @@ def with_clickhouse(settings: Settings):
         server.stop(15)
 
 
-def tillstream(role: str, settings: Settings, number: int = 0) -> Program:
-    """A role as a process of its own; it is ready once it has partitions."""
+def tillstream(
+    role: str, settings: Settings, number: int = 0, environment: Mapping[str, str] = MappingProxyType({})
+) -> Program:
+    """A role as a process of its own; it is ready once it has partitions. `environment` comes on top."""
     assert settings.data_dir is not None
     own = settings.model_copy(
         update={"metrics_bind": f"127.0.0.1:{free_port()}", "data_dir": settings.data_dir / f"{role}{number}"}
     )
     return Program(
-        [sys.executable, "-m", "tillstream", role], settings_environment(own),
+        [sys.executable, "-m", "tillstream", role], {**settings_environment(own), **environment},
         lambda line: "folding partitions" in line and "none yet" not in line,
     )  # fmt: skip
 

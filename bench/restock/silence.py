@@ -45,7 +45,7 @@ class Silences:
             demand = item.running()
             # A silence that is stretched by hours without stock is still the same; then it is improbable no more.
             silence = demand.silence(shop.trading.done, item.prior)
-            began = demand.known[1] + demand.known[0]
+            began = demand.known_hours + demand.known_purchases
             if began != self._last[at]:
                 self._last[at], self._next[at] = began, 0
             self.odds[at] = self.score(silence.probability, silence.shape / silence.hours)

@@ -36,16 +36,27 @@ async def take_in(
     """Take alerts in until `stop`, or until a client reads no more; raises KafkaError."""
     while not (stop.is_set() or reads_no_more(consumer) or memory.reads_no_more()):
         fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_PER_POLL)
-        for place, records in fetched.items():
-            if place.partition in book.whole:
-                await _take_records(consumer, book, recorder, shelf, place, records)
-            else:
-                with contextlib.suppress(IllegalStateError):
-                    consumer.seek(place, records[0].offset)
+        taken: dict[TopicPartition, int] = {}
+        # Side by side: what is acknowledged late of one partition holds up no other one's webhooks.
+        async with asyncio.TaskGroup() as group:
+            for place, records in fetched.items():
+                if place.partition in book.whole:
+                    group.create_task(_take_records(book, recorder, shelf, place, records, taken))
+                else:
+                    with contextlib.suppress(IllegalStateError):
+                        consumer.seek(place, records[0].offset)
+        if taken:
+            with contextlib.suppress(CommitFailedError, IllegalStateError):
+                await consumer.commit(taken)
 
 
 async def _take_records(
-    consumer: Any, book: Book, recorder: Recorder, shelf: Shelf, place: TopicPartition, records: Sequence[Any]
+    book: Book,
+    recorder: Recorder,
+    shelf: Shelf,
+    place: TopicPartition,
+    records: Sequence[Any],
+    taken: dict[TopicPartition, int],
 ) -> None:
     now = now_us()
     made: dict[str, Delivery] = {}
@@ -76,5 +87,4 @@ async def _take_records(
         else:
             metrics.webhook_deliveries.labels(delivery.state).inc()
     book.known.forget(now)
-    with contextlib.suppress(CommitFailedError, IllegalStateError):
-        await consumer.commit({place: records[-1].offset + 1})
+    taken[place] = records[-1].offset + 1

@@ -35,7 +35,9 @@ def judge(shop: Shop, item: Item, place: Place, windows: Windows) -> list[Alert]
     )
     for rule, found, most in found_by:
         before = item.episodes.get(rule)
-        now = _now(item, shelf, rule, found, _severity(risk, shelf, most), place)
+        # What a unit brings may be forgotten while an alert is open (all was brought back): it gets no worse by that.
+        severity = _severity(risk, shelf, most) if risk is not None or before is None else before.severity
+        now = _now(item, shelf, rule, found, severity, place)
         # Until it stays: an alert that what is on order covers is raised, and ordered at once, whoever looks next.
         while (after := judged(before, rule, shop.store_id, item.sku, now)) is not before and after is not None:
             item.keep(rule, after)

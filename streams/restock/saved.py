@@ -41,7 +41,11 @@ LAYOUT = hashlib.blake2b(
 DERIVED = {
     "RestockState": {"_by_sku": "the campaigns again, by what they promote"},
     "Shop": {"table": "addresses, of one life only"},
-    "Trading": {"_sums": "sums of `week`", "_summed": "whether they are made"},
+    "Trading": {
+        "_sums": "sums of `week`",
+        "_summed": "whether they are made",
+        "_whole": "whether a whole week is seen",
+    },
     "Item": {
         "number": "its place in its store",
         "position": "looks at `numbers` and the store's moves",
@@ -220,7 +224,7 @@ def restore_shop(state: RestockState, saved: bytes, moves: bytes) -> Shop:
         shop.items[skus[number]].promoted = True
     for item in shop.items.values():
         shop.table.add(item.sku, item.numbers, item.running())
-    shop.table.touched[:] = b"\1" * len(shop.table)
+    shop.table.touch_all()
     return shop
 
 

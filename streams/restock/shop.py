@@ -18,8 +18,8 @@ from streams.restock.rules import SILENCE
 from streams.restock.trading import DAY, HOUR, Trading
 from streams.windows import Windows
 
-# What lies before the horizon is forgotten four times a day: to look for it costs more than to keep it for a while.
-FORGET_EVERY = 6 * HOUR
+# What lies before the horizon is forgotten once a day: to look for it costs more than to keep it for a while.
+FORGET_EVERY = DAY
 # Standard hours: where rounding has not yet let a silence be improbable enough, it will be then.
 _SOON = 1e-6
 
@@ -158,7 +158,7 @@ class Shop:
         if day == self.day or not self.items:
             return silent
         self.day = day
-        self.table.touched[:] = b"\1" * len(self.table)
+        self.table.touch_all()
         return list(dict.fromkeys([*silent, *self.named(self.table.not_calm(self.seen()))]))
 
     def named(self, numbers: Sequence[int]) -> list[str]:

@@ -44,6 +44,7 @@ class Trading:
     weeks: list[int] = field(default_factory=lambda: [0] * HOURS_A_WEEK)
     _sums: array[float] = field(default_factory=lambda: array("d"), repr=False, compare=False)
     _summed: bool = field(default=False, repr=False, compare=False)
+    _whole: bool = field(default=False, repr=False, compare=False)
 
     def advance(self, now: int, receipts: int) -> bool:
         """Receipts that were counted, up to the watermark of now (microseconds); says whether an hour has passed."""
@@ -111,12 +112,12 @@ class Trading:
 
     def sums(self) -> tuple[array[float], array[float]] | None:
         """Standard hours of each hour of the week, and of all before it (one more); None until a whole week is seen."""
-        if 0 in self.weeks:
-            return None
         if not self._summed:
-            self._sums, self._summed = array("d", [0.0, *accumulate(self.week)]), True
-        return self.week, self._sums
+            self._whole, self._summed = 0 not in self.weeks, True
+            self._sums = array("d", [0.0, *accumulate(self.week)])
+        return (self.week, self._sums) if self._whole else None
 
     def a_day(self) -> float:
         """Standard hours of business of an average day."""
-        return HOURS_A_DAY if 0 in self.weeks else self.ahead(0, 7) / 7
+        sums = self.sums()
+        return HOURS_A_DAY if sums is None else sums[1][HOURS_A_WEEK] / 7

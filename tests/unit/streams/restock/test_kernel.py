@@ -2,6 +2,7 @@
 
 import math
 import random
+from array import array
 
 import pytest
 from hypothesis import given, settings
@@ -59,10 +60,10 @@ def test_what_the_kernel_leaves_unjudged_could_have_brought_about_nothing(steps)
 
     def every_one_sold(self, text, store, moves):
         """As `take`, but all that were sold are to be judged."""
-        before, self.touched[:] = bytes(self.touched), bytes(len(self))
+        before, self.touched = bytes(self.touched), array("b", bytes(len(self)))
         take(self, text, store, moves)
         sold = [number for number, one in enumerate(self.touched) if one]
-        self.touched[:] = bytes(a | b for a, b in zip(before, self.touched, strict=True))
+        self.touched = array("b", [a | b for a, b in zip(before, self.touched, strict=True)])
         return sold
 
     try:

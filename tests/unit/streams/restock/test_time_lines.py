@@ -5,6 +5,8 @@ Each is drawn above its test: what occurred stands at its time, `~>` is when it 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from schemas.feed import Sales, purchases_in, purchases_of
@@ -185,6 +187,18 @@ def test_low_stock_is_said_once_however_much_more_is_sold():
     assert feed.lines("reorder_point") == ["reorder_point raised"]
     (alert,) = [one for one in feed.alerts if one.rule == "reorder_point"]
     assert (alert.on_hand, alert.suggested_order) == ("20", "20")
+
+
+def test_a_price_that_is_no_longer_known_makes_nothing_worse():
+    # level 20:   1.00 each, info   -90.00: nobody knows what a unit brings   still info
+    feed = counted(30)
+    feed.state.shops["12"].items["milk"].set_policy(replace(fixed(20, 40), warning_per_day=10**12), "")
+    feed.sell("Mon 09:00", 10, revenue=100_000)
+    feed.sell("Mon 09:01", 2, revenue=20_000)
+    feed.sell("Mon 09:02", -1, revenue=-900_000)
+    assert feed.item.demand.price() is None
+    feed.sell("Mon 09:03", 0, restocked=1)
+    assert [(one.state, one.severity) for one in feed.alerts if one.rule == "reorder_point"] == [("raised", "info")]
 
 
 def test_it_is_said_again_only_after_it_has_recovered_by_more_than_a_pack():
