@@ -43,7 +43,16 @@ WHOLE_ROUND = st.tuples(st.just("round"), _number, st.none(), st.just(0))
 KILLED_ROUND = st.tuples(st.just("round"), _number, st.integers(0, 6), st.integers(0, 12))
 RESTARTS = st.sampled_from([("restart", False), ("restart", True)])  # whether the topic was compacted meanwhile
 WAKES = st.tuples(st.just("wake"), _number)
-LIVES = st.lists(st.one_of(TOLD, TOLD, TOLD, WHOLE_ROUND, KILLED_ROUND, RESTARTS, WAKES), max_size=80)
+LOSES = st.tuples(st.just("lose"), st.integers(0, 200))
+_EVENTS = st.one_of(TOLD, TOLD, TOLD, TOLD, WHOLE_ROUND, KILLED_ROUND, RESTARTS, WAKES, LOSES)
+LIVES = st.lists(_EVENTS, min_size=10, max_size=80)
+# So that what is drawn meets alerts, orders and campaigns from its first step on.
+BEGUN = (
+    ("sell", "1", "milk", 0, 0, 1, 0), ("sell", "2", "milk", 0, 0, 1, 0),
+    ("move", "1", "milk", "count", 10, 0, 3), ("move", "2", "bread", "count", 10, 0, 1),
+    ("policies", 4, 2), ("campaign", "milk", 24), ("move", "1", "milk", "order_placed", 5, 0, 2),
+    ("sell", "1", "milk", 5, 0, 3, 0), ("sell", "2", "bread", 5, 0, 1, 0), ("round", 0, None, 0),
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -111,6 +120,9 @@ class Lives:
                     self.restart(False)
         elif step[0] == "restart":
             self.restart(step[1])
+        elif step[0] == "lose":
+            if self.topic.records:
+                del self.topic.records[step[1] % len(self.topic.records)]
         elif step[0] == "wake":
             self.go_on(self.lives[step[1] % len(self.lives)])
         else:
@@ -135,7 +147,7 @@ class Lives:
 @given(LIVES)
 def test_who_goes_on_from_a_snapshot_decides_as_who_was_never_interrupted(steps):
     lives = Lives()
-    for step in steps:
+    for step in (*BEGUN, *steps):
         lives.step(step)
     for life in lives.lives:
         lives.go_on(life)
