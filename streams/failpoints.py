@@ -21,11 +21,11 @@ VARIABLE = "TILLSTREAM_FAILPOINT"
 SIGNAL = signal.SIGKILL
 # Every operation that a flush can consist of, in its order.
 POINTS = (
+    "send.1.feed",
     "send.1.state",
     "send.1.windows",
     "send.1.late",
     "send.1.rejected",
-    "send.1.feed",
     "acknowledged.2",
     "send.3.state",
     "acknowledged.3",

@@ -69,14 +69,15 @@ def flush(state: PartitionState, fold: Fold, accepted: int) -> Iterator[Operatio
 
     `accepted` is the largest offset whose commit the broker has accepted from this owner (0: none yet).
     """
+    if fold.told:
+        # First: a client has one request under way at a broker, and an alert should not wait for what is larger.
+        yield Send(1, "feed", fold.told)
     yield Send(1, "state", Framed(fold.records))
     yield Send(1, "windows", _rows(state, fold))
     if fold.late:
         yield Send(1, "late", [(_key(late.store_id), late_messages.encode(late), _NO_HEADERS) for late in fold.late])
     if fold.rejected:
         yield Send(1, "rejected", [(letter.key, letter.value, letter.headers()) for letter in fold.rejected])
-    if fold.told:
-        yield Send(1, "feed", fold.told)
     yield Acknowledged(2)
     record = (partition_key(state.partition, state.owner), encode_partition(state), _NO_HEADERS)
     yield Send(3, "state", [record])

@@ -54,8 +54,8 @@ def test_the_process_is_killed_at_the_operation_named_and_the_time_named(monkeyp
     monkeypatch.setattr(os, "kill", lambda *what: killed.append(what))
     performed = armed({"TILLSTREAM_FAILPOINT": "send.1.windows:2"})
     first, second = operations()
-    for operation in [*first, *second[:1]]:
+    for operation in [*first, *second[:2]]:
         performed(operation)
     assert killed == []
-    performed(second[1])
+    performed(second[2])
     assert killed == [(os.getpid(), signal.SIGKILL)]
