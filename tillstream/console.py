@@ -97,7 +97,7 @@ def _plain(value: Any) -> Any:
 
 def note(text: str) -> None:
     """A sentence to the person who watches, on standard error."""
-    err.print(text, soft_wrap=not err.is_terminal)
+    err.print(text, markup=False, soft_wrap=not err.is_terminal)
 
 
 def busy(text: str) -> AbstractContextManager[Any]:

@@ -76,7 +76,7 @@ def test_a_receiver_with_another_secret_says_so_and_one_without_makes_one_up(mig
     with program(["webhook", "listen", "--port", "0"], environment(migrated)) as receiver:
         url = url_of(receiver)
         receiver.says("secret = ")
-        assert re.search(r'secret = "whsec_', "\n".join(receiver.err))
+        assert re.search(r'\n\[\[webhooks\]\]\nurl = "http.*"\nsecret = "whsec_', "\n".join(receiver.err))
         endpoints(erp=url)
         assert "401" in command(allowing(migrated), "webhook", "test", code=1).out
         receiver.says("NOT VERIFIED (No matching signature found)", receiver.out)
