@@ -43,14 +43,15 @@ def ssl_context(settings: Settings) -> ssl.SSLContext | None:
 
 
 async def end_offsets(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-    """The offset after the last record of each partition; takes over the consumer's assignment and positions.
+    """The offset after the last record of each partition, in their order; takes over assignment and positions.
 
     The embedded broker's ListOffsets answers the base offset of the last batch plus one, which is short where a
     batch holds several records. The high watermark of a fetch is right on every broker, so it is asked for.
     """
     wanted = list(partitions)
     consumer.assign(wanted)
-    ends: dict[TopicPartition, int] = dict(await consumer.end_offsets(wanted))
+    found = await consumer.end_offsets(wanted)  # in the order in which brokers answer
+    ends: dict[TopicPartition, int] = {partition: found[partition] for partition in wanted}
     for partition in wanted:
         consumer.seek(partition, ends[partition])
     missing = {partition for partition in wanted if ends[partition] > 0}
