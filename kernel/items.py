@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 from kernel.buffers import address, buffers
 from kernel.library import DEMAND, ITEM, STORE, kernel
-from kernel.moves import MOVE_WIDTH, Moves
+from kernel.moves import Moves
 from kernel.tracked import SEED, TrackedSkus
 
 NO_ALERT, RAISED, ORDERED = range(3)
@@ -125,18 +125,3 @@ class Table:
         while (at := bytes(self.touched).find(1, at + 1)) >= 0:
             self.touched[at] = 0
             yield self.names[at]
-
-
-__all__ = [
-    "DEMAND",
-    "ITEM",
-    "MOVE_WIDTH",
-    "NEVER",
-    "NO_ALERT",
-    "ORDERED",
-    "RAISED",
-    "STORE",
-    "UNWATCHED",
-    "WATCHED",
-    "Table",
-]

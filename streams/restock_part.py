@@ -91,8 +91,6 @@ class RestockPart:
         """The feed is read up to its end: what is tracked is known. A second time, after an outage, changes nothing."""
         if self.tracking.ready:
             return
-        if self.read:
-            log.info("restock, partition %d: %d messages of its feed were read", self.partition, self.read)
         for shop in self.state.shops.values():
             for item in shop.items.values():
                 self.tracking.track(shop.store_id, item.sku, opened=item.opened)

@@ -113,7 +113,7 @@ class Restocking:
             for tp in await _caught_up(consumer, behind):
                 part = behind.pop(tp)
                 part.begin()
-                log.info("restock follows partition %d: the feed is read up to %d", tp.partition, part.state.applied)
+                log.info("restock follows partition %d: %d messages of its feed were read", tp.partition, part.read)
                 consumer.seek(stocks[tp], part.state.movements + 1)
                 consumer.resume(stocks[tp])
 
