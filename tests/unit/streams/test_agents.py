@@ -11,6 +11,7 @@ from streams.chunks import AFTER_SEEK, UNKNOWN, Chunk
 from streams.fold import fold
 from streams.records import fingerprint
 from streams.state import PartitionState
+from streams.tracking import Tracking
 from streams.windows import Windows
 
 from .world import MAX_SKEW, MINUTE, log_of, message
@@ -88,6 +89,17 @@ async def test_chunks_that_follow_each_other_are_folded_and_acked_in_order():
     task = task_at()
     assert await fed(task, chunk_of(0, 1, follows=AFTER_SEEK), chunk_of(2, follows=1)) == [2, 3]
     assert task.state.applied == 2
+
+
+async def test_nothing_is_folded_before_restock_has_read_its_feed():
+    # A window that closed until then would be told to nobody.
+    task = PartitionTask(
+        state_at(), "pos.receipts", MAX_SKEW, KeptOutlet(), KeptSource(), tracking=Tracking(1, missed=False)
+    )
+    assert await fed(task, chunk_of(0, 1)) == []
+    task.restock_is_ready()
+    assert await fed(task) == [], "it was acked where it was queued"
+    assert task.state.applied == 1
 
 
 async def test_a_chunk_that_was_folded_before_is_acked_and_counts_nothing():

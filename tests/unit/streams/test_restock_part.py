@@ -57,8 +57,11 @@ def sold_out(skus):
 async def test_what_is_tracked_is_told_to_the_fold_once_however_often_the_feed_is_caught_up_with():
     restock, _ = part()
     await restock.take_feed(records(sold_out(2)))
+    told = []
+    restock._ready = lambda: told.append("the fold")
     restock.begin()
     restock.begin()
+    assert told == ["the fold"]
     assert restock.tracking.to_open == {"12": ["sku-0", "sku-1"]}
 
 
